@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* Well-known strings that others rely on: message ids and journal fields. Never change one, never reuse one. */
+
+#define MESSAGE_ONLINED "05ee0cafca5542fdb6ce44ab6b3d6730" /* a device's blocks were brought online */
+#define MESSAGE_LEFT_OFFLINE "76442963d5854bd7a34c0abd369ba8a9" /* a device's blocks were left offline, as decided */
+#define MESSAGE_LOST_RACE "4a853fd95cea4bd0b7136e7b5c7b81ae" /* another program brought a block online otherwise than the policy wants */
+#define MESSAGE_FAILED "759f56afd7f64eecb2cb51931c1cfe15" /* a block could not be brought online */
+#define MESSAGE_REMOVED "a7250bcf300a42ecbff3407fd0574e5f" /* blocks were unplugged */
+#define MESSAGE_CHANGED "bf7006e955c740a9a3058bbbad4b245b" /* somebody else changed the state of blocks */
+#define MESSAGE_OVERFLOW "d02e8744ec6e42ca9a9cf868a5a6f695" /* uevents were lost; everything is looked at again */
+#define MESSAGE_STARTED "ba477398f76f4f3cb318b236fa25a3d5" /* the daemon watches */
+#define MESSAGE_POLICY "20ba7c19fbf348ba8e6484f7dfdc634e" /* a policy was loaded */
+#define MESSAGE_POLICY_REFUSED "c3a5227da6294a0596662d668798ff0c" /* a policy was refused; the one before stays */
+#define MESSAGE_WARNING "d88217d28074480c8be923476759fa19" /* something stands in the way of a sure decision */
+
+#define FIELD_BLOCK "MEMHP_BLOCK"
+#define FIELD_DEVICE "MEMHP_DEVICE"
+#define FIELD_SOURCE "MEMHP_SOURCE"
+#define FIELD_RULE "MEMHP_RULE"
+#define FIELD_ACTION "MEMHP_ACTION"
+#define FIELD_ZONE "MEMHP_ZONE"
+#define FIELD_OUTCOME "MEMHP_OUTCOME"

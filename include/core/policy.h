@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* The decision: an immutable policy and the facts of a block in, an action and its reason out. Pure: no I/O, no clock,
+ * no allocation, no logging. Total and deterministic: every block gets exactly one decision. */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/block.h"
+#include "core/parse.h"
+
+/* To add one: here, its word and row in policy.c. */
+enum action {
+        ACTION_LEAVE_OFFLINE,
+        ACTION_ONLINE,         /* the zone that the kernel picks */
+        ACTION_ONLINE_KERNEL,  /* any zone but Movable */
+        ACTION_ONLINE_MOVABLE,
+        _ACTION_MAX,
+        _ACTION_INVALID = -22,
+};
+
+const char *action_to_string(enum action a) _const_;
+enum action action_from_string(const char *s) _pure_;
+/* The word for memoryN/state; NULL for ACTION_LEAVE_OFFLINE. */
+const char *action_to_state(enum action a) _const_;
+/* The zones that fulfil the action: what to verify after the write. 0 for ACTION_LEAVE_OFFLINE. */
+zone_mask action_zones(enum action a) _const_;
+/* "Movable", "kernel" or "any" for people; NULL for ACTION_LEAVE_OFFLINE. */
+const char *action_zone_name(enum action a) _const_;
+
+/* Conditions are ANDed; an empty one matches everything. */
+struct match {
+        source_mask sources; /* 0: any */
+        struct ranges nodes; /* a block that spans nodes matches when each of its nodes does */
+};
+
+enum match_key {
+        MATCH_SOURCE,
+        MATCH_NODE,
+        _MATCH_MAX,
+        _MATCH_INVALID = -22,
+};
+
+const char *match_key_to_string(enum match_key k) _const_;
+
+struct rule {
+        char *name;
+        char *file; /* where it was written */
+        unsigned line;
+        struct match match;
+        enum action action;
+        enum action fallback; /* if the action's zone cannot be had */
+};
+
+struct retry {
+        uint64_t first_usec, max_usec;
+        unsigned attempts; /* in all, the first included */
+};
+
+struct policy {
+        struct rule *rules; /* the first match wins */
+        size_t n_rules, capacity_rules;
+        struct retry retry;
+        bool startup_apply;      /* decide blocks that are offline when the daemon starts */
+        uint64_t reconcile_usec; /* how often to look at every block again; 0: never */
+};
+
+/* What holds where the configuration is silent, without rules. NULL: no memory. */
+struct policy *policy_new(void);
+
+void policy_free(struct policy *p);
+DEFINE_CLEANUP(struct policy, policy_free)
+
+enum reason {
+        REASON_RULE,             /* the rule's action */
+        REASON_FALLBACK,         /* the rule's fallback: its action's zone is not among the block's candidates */
+        REASON_ZONE_UNAVAILABLE, /* neither the action nor the fallback can be had: left offline */
+        REASON_NO_RULE,          /* no rule matches: left offline */
+        REASON_HANDS_OFF,        /* somebody else set it offline: the administrator wins */
+        REASON_STARTUP,          /* was offline when the daemon started, and startup = "ignore" */
+        REASON_NOT_OFFLINE,      /* the block is not offline: nothing to decide */
+        _REASON_MAX,
+        _REASON_INVALID = -22,
+};
+
+struct decision {
+        enum action action;
+        enum reason reason;
+        int rule; /* index into the policy's rules, -1: none */
+};
+
+/* What to do with the block now. A block that is not offline is never touched. */
+void policy_decide(const struct policy *p, const struct block *b, struct decision *ret);
+
+/* What the policy wants for such a block, whatever its state: to tell whether one that others onlined is as wanted. */
+void policy_want(const struct policy *p, const struct block *b, struct decision *ret);
+
+/* Does the rule match? If not, *ret_failed is the first condition that fails. */
+bool rule_match(const struct rule *r, const struct block *b, enum match_key *ret_failed);
+
+/* Does a match everything that b matches? Then b, coming later, is never reached. */
+bool match_covers(const struct match *a, const struct match *b) _pure_;
+
+/* The reason in a sentence, for logs and explain: "rule "dimms" (FILE:12) says online_movable". */
+void decision_describe(const struct policy *p, const struct block *b, const struct decision *d, char *buf, size_t size);

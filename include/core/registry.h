@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* What the daemon knows of every block: facts, the last decision, how far it has come. No I/O and no clock: now is a
+ * parameter. Entries lie in one array, by block number; pointers hold until the next insert or remove. */
+
+#include "core/outcome.h"
+#include "core/source.h"
+
+enum stage {
+        STAGE_IDLE,     /* nothing to do */
+        STAGE_QUEUED,   /* waits to be looked at */
+        STAGE_APPLYING, /* at the writer */
+        STAGE_RETRY,    /* waits until next_usec */
+        _STAGE_MAX,
+};
+
+struct entry {
+        uint64_t next_usec;  /* STAGE_RETRY: when */
+        uint32_t block;
+        uint16_t device;     /* registry_device_name() */
+        int16_t node;        /* the lowest; -1: unknown */
+        int16_t rule;        /* of the last decision, -1: none */
+        int16_t error;       /* of the last write: 0 or negative errno */
+        uint8_t state;       /* enum block_state */
+        uint8_t source;      /* enum source */
+        uint8_t arrival;     /* enum arrival */
+        uint8_t stage;       /* enum stage */
+        uint8_t action;      /* enum action: decided */
+        uint8_t reason;      /* enum reason */
+        uint8_t outcome;     /* enum outcome */
+        uint8_t attempts;    /* writes since the last success or new start */
+        bool decided : 1;    /* action, reason and rule are valid */
+        bool known : 1;      /* the facts were read at least once */
+        bool at_startup : 1; /* was there when the daemon first looked */
+        bool hands_off : 1;  /* somebody else set it offline: it stays so */
+        bool seen : 1;       /* by the scan under way */
+};
+
+struct registry {
+        struct entry *entries;
+        size_t n, capacity;
+        char (*devices)[DEVICE_NAME_MAX]; /* [0] is "" */
+        size_t n_devices, capacity_devices;
+};
+
+void registry_done(struct registry *r);
+
+struct entry *registry_find(const struct registry *r, uint32_t block) _pure_;
+/* The entry of the block, new (STAGE_IDLE, offline, of unknown source) where there was none. NULL: no memory. */
+struct entry *registry_insert(struct registry *r, uint32_t block);
+void registry_remove(struct registry *r, uint32_t block);
+/* Drop every entry that was not seen and forget what was. Calls gone() for each before. */
+void registry_sweep(struct registry *r, void (*gone)(const struct entry *e, void *userdata), void *userdata);
+
+/* The number of a device name; 0 for "" and where memory or numbers are out (a name is not worth failing for). */
+uint16_t registry_device(struct registry *r, const char *name);
+const char *registry_device_name(const struct registry *r, uint16_t device) _pure_;
+
+/* When to try again after so many attempts: first, doubled each time, at most max. */
+uint64_t retry_delay_usec(const struct retry *retry, unsigned attempts) _pure_;

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* Sums up what became of blocks, so that people read one line a device instead of one a block. Pure, without allocation:
+ * a fixed number of groups, each with a fixed number of runs of blocks; whoever adds prints a group that is full. */
+
+#include "core/outcome.h"
+
+#define TALLY_GROUPS 16
+#define TALLY_RUNS 16
+
+struct tally_key {
+        enum source source;
+        uint16_t device;
+        int16_t node;
+        int16_t rule;
+        enum action action;
+        enum reason reason;
+        enum outcome outcome;
+        enum zone zone; /* where it is online; _ZONE_INVALID: offline or unknown */
+        int error;
+};
+
+struct tally_run {
+        uint32_t first, last;
+};
+
+struct tally_group {
+        struct tally_key key;
+        uint32_t n_blocks;
+        uint8_t n_runs;
+        struct tally_run runs[TALLY_RUNS];
+        uint64_t write_usec; /* spent by the kernel in all of their writes */
+};
+
+struct tally {
+        struct tally_group groups[TALLY_GROUPS];
+        size_t n;
+};
+
+/* false: no room, nothing was added; print the groups, clear the tally and add again. */
+bool tally_add(struct tally *t, const struct tally_key *key, uint32_t block, uint64_t write_usec);
+void tally_clear(struct tally *t);
+
+/* "32-39,48": the runs of a group. */
+void tally_format_blocks(const struct tally_group *g, char *buf, size_t size);

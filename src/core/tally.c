@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "core/tally.h"
+
+#include <inttypes.h>
+
+static bool key_equal(const struct tally_key *a, const struct tally_key *b) {
+        return a->source == b->source && a->device == b->device && a->node == b->node && a->rule == b->rule &&
+               a->action == b->action && a->reason == b->reason && a->outcome == b->outcome && a->zone == b->zone &&
+               a->error == b->error;
+}
+
+/* Blocks come in order, mostly: extend a run at either end, or begin another. */
+static bool add_block(struct tally_group *g, uint32_t block) {
+        for (size_t i = 0; i < g->n_runs; i++) {
+                struct tally_run *run = &g->runs[i];
+
+                if (block >= run->first && block <= run->last)
+                        return true;
+                if (block == run->last + 1)
+                        run->last = block;
+                else if (block + 1 == run->first)
+                        run->first = block;
+                else
+                        continue;
+                g->n_blocks++;
+                return true;
+        }
+        if (g->n_runs == TALLY_RUNS)
+                return false;
+        g->runs[g->n_runs++] = (struct tally_run) { .first = block, .last = block };
+        g->n_blocks++;
+        return true;
+}
+
+bool tally_add(struct tally *t, const struct tally_key *key, uint32_t block, uint64_t write_usec) {
+        struct tally_group *g = NULL;
+
+        for (size_t i = 0; i < t->n && !g; i++)
+                if (key_equal(&t->groups[i].key, key))
+                        g = &t->groups[i];
+        if (!g) {
+                if (t->n == TALLY_GROUPS)
+                        return false;
+                g = &t->groups[t->n++];
+                *g = (struct tally_group) { .key = *key };
+        }
+        if (!add_block(g, block))
+                return false;
+        g->write_usec += write_usec;
+        return true;
+}
+
+void tally_clear(struct tally *t) {
+        t->n = 0;
+}
+
+void tally_format_blocks(const struct tally_group *g, char *buf, size_t size) {
+        size_t n = 0;
+
+        buf[0] = '\0';
+        for (size_t i = 0; i < g->n_runs && n < size; i++) {
+                const struct tally_run *r = &g->runs[i];
+
+                n += (size_t) snprintf(buf + n, size - n, "%s%" PRIu32, i ? "," : "", r->first);
+                if (r->last != r->first && n < size)
+                        n += (size_t) snprintf(buf + n, size - n, "-%" PRIu32, r->last);
+        }
+}
