@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* The one writer. Every write to memoryN/state takes one lock in the kernel (device_hotplug_lock) and may block for as
+ * long as a hot-add does, so all of them go through one thread, in order, and never through the event loop. After each
+ * write the block is read back and judged (core/outcome.h). */
+
+#include "core/outcome.h"
+#include "host/sysfs.h"
+
+struct apply_job {
+        uint32_t block;
+        enum action action; /* not ACTION_LEAVE_OFFLINE */
+};
+
+struct apply_result {
+        uint32_t block;
+        enum action action;
+        enum outcome outcome;
+        int error;              /* of the write: 0 or negative errno */
+        enum block_state state; /* as read back */
+        bool zones_known;
+        zone_mask zones;
+        uint64_t write_usec; /* how long the kernel took */
+};
+
+struct apply;
+
+/* fs must outlive it. Starts the thread; all signals are blocked in it. */
+int apply_new(const struct sysfs *fs, struct apply **ret);
+/* The block being written is finished (or interrupted, if the kernel takes longer than a second); the rest is dropped. */
+void apply_free(struct apply *a);
+DEFINE_CLEANUP(struct apply, apply_free)
+
+/* Becomes readable when there are results. */
+int apply_fd(const struct apply *a) _pure_;
+/* 0, -ENOMEM: nothing was queued. */
+int apply_submit(struct apply *a, const struct apply_job *job);
+/* Jobs whose results were not taken yet. */
+size_t apply_pending(struct apply *a);
+bool apply_take(struct apply *a, struct apply_result *ret);

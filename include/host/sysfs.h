@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* The running system, or a captured one: every path below /sys and /proc, relative to one root directory. No other file
+ * may name such a path. One struct sysfs may be used by several threads at once: it does not change after sysfs_open().
+ * Errors are negative errno.
+ *
+ * Documentation/ABI/testing/sysfs-devices-memory, drivers/base/memory.c. */
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/block.h"
+#include "core/source.h"
+
+struct sysfs;
+
+/* root: "/" or a captured tree. -EOPNOTSUPP: the kernel has no memory blocks (no hot-plug support, or not mounted) ·
+ * -EBADMSG: block_size_bytes is not a power of two. */
+int sysfs_open(const char *root, struct sysfs **ret);
+void sysfs_close(struct sysfs *fs);
+DEFINE_CLEANUP(struct sysfs, sysfs_close)
+
+uint64_t sysfs_block_size(const struct sysfs *fs) _pure_; /* bytes, as it was at sysfs_open() */
+const char *sysfs_root(const struct sysfs *fs) _pure_;
+
+/* The nodes of every block, read at once from the nodes' side: one directory a node instead of one a block. */
+struct node_link {
+        uint32_t block;
+        uint16_t node;
+};
+
+struct node_map {
+        struct node_link *links; /* by block, then node */
+        size_t n;
+};
+
+int sysfs_read_node_map(const struct sysfs *fs, struct node_map *ret);
+void node_map_done(struct node_map *m);
+
+/* All block numbers, ascending (the directory's order is not numeric). Free *ret. */
+int sysfs_read_indices(const struct sysfs *fs, uint32_t **ret, size_t *ret_n);
+
+enum {
+        SYSFS_REMOVABLE = 1 << 0, /* read memoryN/removable too */
+};
+
+/* State, nodes and zones of a block; source and device are left alone (host/evidence.h). nodes: NULL reads the links of
+ * this one block.
+ * -ENOENT: the block is gone · -EAGAIN: the kernel has not linked it to its node yet; try again in a millisecond.
+ * Until then valid_zones must not be read: on 6.1 that dereferences NULL in the kernel. */
+int sysfs_read_block(const struct sysfs *fs, uint32_t index, const struct node_map *nodes, unsigned flags,
+                     struct block *ret);
+
+/* As sysfs_read_block(), for a block whose link did not come in time: its nodes and zones stay unknown. */
+int sysfs_read_block_state(const struct sysfs *fs, uint32_t index, struct block *ret);
+
+/* State and zones only, without a look at the nodes: for a block whose state was just written, since a write waits until
+ * the kernel has linked the block. Zones are read of online blocks only. */
+int sysfs_read_block_zones(const struct sysfs *fs, uint32_t index, struct block *ret);
+
+/* One write() of the word. Everything the kernel may answer comes back as it is: -EINVAL -EBUSY -EINTR -ENOMEM -EPERM
+ * -ENOENT -ENODEV -EIO …. Blocks as long as the kernel likes; a signal interrupts it. */
+int sysfs_write_state(const struct sysfs *fs, uint32_t index, const char *word);
+
+/* Whether the daemon could write states at all (as root: is /sys mounted read-only?). 0 or -errno. */
+int sysfs_check_writable(const struct sysfs *fs);
+
+/* The last component of memoryN/firmware_node, "" where there is none. */
+int sysfs_read_firmware_node(const struct sysfs *fs, uint32_t index, char ret[static DEVICE_NAME_MAX]);
+
+/* auto_online_blocks: what the kernel itself does with new blocks. Free *ret. */
+int sysfs_read_auto_online(const struct sysfs *fs, char **ret);
+
+enum machine sysfs_read_machine(const struct sysfs *fs);
+
+/* Whole text files; free *ret. */
+enum sysfs_text {
+        SYSFS_IOMEM,     /* /proc/iomem */
+        SYSFS_ZONEINFO,  /* /proc/zoneinfo */
+        SYSFS_BUDDYINFO, /* /proc/buddyinfo */
+        _SYSFS_TEXT_MAX,
+};
+
+const char *sysfs_text_path(enum sysfs_text which) _const_; /* for messages */
+int sysfs_read_text(const struct sysfs *fs, enum sysfs_text which, char **ret, size_t *ret_size);

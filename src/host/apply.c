@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "host/apply.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <time.h>
+
+#include "core/queue.h"
+
+#define STOP_PATIENCE_NSEC 1000000000
+
+struct apply {
+        const struct sysfs *fs;
+        pthread_t thread;
+        bool started;
+        pthread_mutex_t lock;
+        pthread_cond_t wake; /* jobs, or stop */
+        pthread_cond_t idle; /* the thread has ended */
+        bool stop, ended;
+        struct queue jobs, results; /* a block is in them at most once, which bounds both by the number of blocks */
+        size_t pending;
+        int event_fd;
+};
+
+static uint64_t now_usec(void) {
+        struct timespec ts;
+
+        clock_gettime(CLOCK_MONOTONIC, &ts);
+        return (uint64_t) ts.tv_sec * 1000000 + (uint64_t) ts.tv_nsec / 1000;
+}
+
+static void run_job(const struct sysfs *fs, const struct apply_job *job, struct apply_result *ret) {
+        uint64_t start = now_usec();
+        struct block after = { .state = BLOCK_STATE_OTHER };
+        struct apply_result result = { .block = job->block, .action = job->action };
+        int r;
+
+        result.error = sysfs_write_state(fs, job->block, action_to_state(job->action));
+        result.write_usec = now_usec() - start;
+        r = sysfs_read_block_zones(fs, job->block, &after);
+        result.outcome = outcome_judge(job->action, result.error, r == -ENOENT ? NULL : &after);
+        result.state = after.state;
+        result.zones_known = after.zones_known;
+        result.zones = after.zones;
+        *ret = result;
+}
+
+static void *apply_thread(void *userdata) {
+        struct apply *a = userdata;
+        struct apply_job job;
+
+        pthread_mutex_lock(&a->lock);
+        for (;;) {
+                struct apply_result result;
+
+                while (!a->stop && a->jobs.n == 0)
+                        pthread_cond_wait(&a->wake, &a->lock);
+                if (a->stop || !queue_pop(&a->jobs, &job))
+                        break;
+                pthread_mutex_unlock(&a->lock);
+
+                run_job(a->fs, &job, &result);
+
+                pthread_mutex_lock(&a->lock);
+                queue_push(&a->results, &result); /* room was reserved when the job was submitted */
+                if (a->results.n == 1)
+                        (void) eventfd_write(a->event_fd, 1);
+        }
+        a->ended = true;
+        pthread_cond_signal(&a->idle);
+        pthread_mutex_unlock(&a->lock);
+        return NULL;
+}
+
+static void on_interrupt(int sig) {
+        (void) sig; /* all it does is to end a system call with EINTR */
+}
+
+int apply_new(const struct sysfs *fs, struct apply **ret) {
+        struct sigaction action = { .sa_handler = on_interrupt };
+        _cleanup_(apply_freep) struct apply *a = NULL;
+        sigset_t all, before;
+        int r;
+
+        a = calloc(1, sizeof(*a));
+        if (!a)
+                return -ENOMEM;
+        a->fs = fs;
+        a->jobs.item_size = sizeof(struct apply_job);
+        a->results.item_size = sizeof(struct apply_result);
+        pthread_mutex_init(&a->lock, NULL);
+        pthread_cond_init(&a->wake, NULL);
+        pthread_cond_init(&a->idle, NULL);
+        a->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+        if (a->event_fd < 0)
+                return -errno;
+        if (sigaction(SIGUSR2, &action, NULL) < 0)
+                return -errno;
+
+        sigfillset(&all);
+        sigdelset(&all, SIGUSR2);
+        pthread_sigmask(SIG_SETMASK, &all, &before);
+        r = pthread_create(&a->thread, NULL, apply_thread, a);
+        pthread_sigmask(SIG_SETMASK, &before, NULL);
+        if (r != 0)
+                return -r;
+        a->started = true;
+        *ret = TAKE_PTR(a);
+        return 0;
+}
+
+static void stop_thread(struct apply *a) {
+        struct timespec deadline;
+
+        pthread_mutex_lock(&a->lock);
+        a->stop = true;
+        pthread_cond_signal(&a->wake);
+        clock_gettime(CLOCK_REALTIME, &deadline);
+        deadline.tv_sec += STOP_PATIENCE_NSEC / 1000000000;
+        while (!a->ended && pthread_cond_timedwait(&a->idle, &a->lock, &deadline) == 0)
+                ;
+        /* A signal may come just before the system call it is meant for: repeat it. */
+        while (!a->ended) {
+                pthread_kill(a->thread, SIGUSR2);
+                clock_gettime(CLOCK_REALTIME, &deadline);
+                deadline.tv_nsec += 50000000;
+                if (deadline.tv_nsec >= 1000000000) {
+                        deadline.tv_nsec -= 1000000000;
+                        deadline.tv_sec++;
+                }
+                (void) pthread_cond_timedwait(&a->idle, &a->lock, &deadline);
+        }
+        pthread_mutex_unlock(&a->lock);
+        pthread_join(a->thread, NULL);
+}
+
+void apply_free(struct apply *a) {
+        if (!a)
+                return;
+        if (a->started)
+                stop_thread(a);
+        closep(&a->event_fd);
+        pthread_cond_destroy(&a->wake);
+        pthread_cond_destroy(&a->idle);
+        pthread_mutex_destroy(&a->lock);
+        queue_done(&a->jobs);
+        queue_done(&a->results);
+        free(a);
+}
+
+int apply_fd(const struct apply *a) {
+        return a->event_fd;
+}
+
+int apply_submit(struct apply *a, const struct apply_job *job) {
+        int r;
+
+        pthread_mutex_lock(&a->lock);
+        r = queue_reserve(&a->jobs, a->jobs.n + 1);
+        if (r >= 0)
+                r = queue_reserve(&a->results, a->pending + 1);
+        if (r >= 0) {
+                queue_push(&a->jobs, job);
+                a->pending++;
+                pthread_cond_signal(&a->wake);
+        }
+        pthread_mutex_unlock(&a->lock);
+        return r;
+}
+
+size_t apply_pending(struct apply *a) {
+        size_t n;
+
+        pthread_mutex_lock(&a->lock);
+        n = a->pending;
+        pthread_mutex_unlock(&a->lock);
+        return n;
+}
+
+bool apply_take(struct apply *a, struct apply_result *ret) {
+        eventfd_t value;
+        bool taken;
+
+        pthread_mutex_lock(&a->lock);
+        taken = queue_pop(&a->results, ret);
+        if (taken)
+                a->pending--;
+        if (a->results.n == 0)
+                (void) eventfd_read(a->event_fd, &value);
+        pthread_mutex_unlock(&a->lock);
+        return taken;
+}

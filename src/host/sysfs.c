@@ -1,0 +1,452 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "host/sysfs.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "core/parse.h"
+
+#define MEMORY_DIR "sys/devices/system/memory"
+#define NODE_DIR "sys/devices/system/node"
+
+struct sysfs {
+        int root_fd;
+        int memory_fd;
+        uint64_t block_size;
+        bool has_nodes; /* the kernel has NUMA: blocks get a link to their node */
+        char root[];
+};
+
+/* An attribute: one read() gives it whole, the newline is cut. sysfs attributes are at most a page. */
+static int read_attribute(int dir_fd, const char *path, char *buf, size_t size) {
+        _cleanup_close_ int fd = openat(dir_fd, path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+        ssize_t n;
+
+        if (fd < 0)
+                return -errno;
+        n = read(fd, buf, size - 1);
+        if (n < 0)
+                return -errno;
+        buf[n] = '\0';
+        buf[strcspn(buf, "\n")] = '\0';
+        return 0;
+}
+
+/* Walk a directory without opendir()'s buffer on the heap: the daemon does it for every block that arrives. Stops when
+ * visit() returns non-zero, and returns that. */
+static int each_entry(int dir_fd, const char *path, int (*visit)(const char *name, void *userdata), void *userdata) {
+        _cleanup_close_ int fd = openat(dir_fd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        _Alignas(struct dirent64) char buf[16384];
+        ssize_t n;
+        int r;
+
+        if (fd < 0)
+                return -errno;
+        while ((n = getdents64(fd, buf, sizeof(buf))) > 0)
+                for (ssize_t i = 0; i < n;) {
+                        const struct dirent64 *d = (const struct dirent64 *) (buf + i);
+
+                        r = visit(d->d_name, userdata);
+                        if (r != 0)
+                                return r;
+                        i += d->d_reclen;
+                }
+        return n < 0 ? -errno : 0;
+}
+
+/* "memory32" with the prefix "memory" → 32. */
+static bool parse_numbered(const char *name, const char *prefix, uint32_t *ret) {
+        size_t n = strlen(prefix);
+
+        return strncmp(name, prefix, n) == 0 && parse_u32(name + n, ret) >= 0;
+}
+
+static bool parse_node(const char *name, uint32_t *ret) {
+        return parse_numbered(name, "node", ret) && *ret < NODES_MAX;
+}
+
+int sysfs_open(const char *root, struct sysfs **ret) {
+        _cleanup_(sysfs_closep) struct sysfs *fs = NULL;
+        char text[64];
+        int r;
+
+        fs = malloc(sizeof(*fs) + strlen(root) + 1);
+        if (!fs)
+                return -ENOMEM;
+        *fs = (struct sysfs) { .root_fd = -1, .memory_fd = -1 };
+        strcpy(fs->root, root);
+
+        fs->root_fd = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        if (fs->root_fd < 0)
+                return -errno;
+        fs->memory_fd = openat(fs->root_fd, MEMORY_DIR, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        if (fs->memory_fd < 0)
+                return errno == ENOENT ? -EOPNOTSUPP : -errno;
+        r = read_attribute(fs->memory_fd, "block_size_bytes", text, sizeof(text));
+        if (r < 0)
+                return r == -ENOENT ? -EOPNOTSUPP : r;
+        if (parse_hex(text, &fs->block_size) < 0 || fs->block_size == 0 || (fs->block_size & (fs->block_size - 1)))
+                return -EBADMSG;
+        fs->has_nodes = faccessat(fs->root_fd, NODE_DIR, F_OK, 0) == 0;
+        *ret = TAKE_PTR(fs);
+        return 0;
+}
+
+void sysfs_close(struct sysfs *fs) {
+        if (!fs)
+                return;
+        closep(&fs->memory_fd);
+        closep(&fs->root_fd);
+        free(fs);
+}
+
+uint64_t sysfs_block_size(const struct sysfs *fs) {
+        return fs->block_size;
+}
+
+const char *sysfs_root(const struct sysfs *fs) {
+        return fs->root;
+}
+
+struct index_list {
+        uint32_t *items;
+        size_t n, capacity;
+};
+
+static int visit_block(const char *name, void *userdata) {
+        struct index_list *list = userdata;
+        uint32_t index;
+
+        if (!parse_numbered(name, "memory", &index))
+                return 0;
+        if (!GROW(list->items, list->n, list->capacity))
+                return -ENOMEM;
+        list->items[list->n++] = index;
+        return 0;
+}
+
+static int compare_u32(const void *a, const void *b) {
+        uint32_t x = *(const uint32_t *) a, y = *(const uint32_t *) b;
+
+        return x < y ? -1 : x > y;
+}
+
+static int read_blocks_of(int dir_fd, const char *path, struct index_list *ret) {
+        struct index_list list = {};
+        int r;
+
+        r = each_entry(dir_fd, path, visit_block, &list);
+        if (r < 0) {
+                free(list.items);
+                return r;
+        }
+        if (list.n > 1)
+                qsort(list.items, list.n, sizeof(*list.items), compare_u32);
+        *ret = list;
+        return 0;
+}
+
+int sysfs_read_indices(const struct sysfs *fs, uint32_t **ret, size_t *ret_n) {
+        struct index_list list;
+        int r;
+
+        r = read_blocks_of(fs->memory_fd, ".", &list);
+        if (r < 0)
+                return r;
+        *ret = list.items;
+        *ret_n = list.n;
+        return 0;
+}
+
+static int visit_node(const char *name, void *userdata) {
+        struct node_set *nodes = userdata;
+        uint32_t node;
+
+        if (parse_node(name, &node))
+                node_set_add(nodes, node);
+        return 0;
+}
+
+static int compare_link(const void *a, const void *b) {
+        const struct node_link *x = a, *y = b;
+
+        if (x->block != y->block)
+                return x->block < y->block ? -1 : 1;
+        return x->node < y->node ? -1 : x->node > y->node;
+}
+
+int sysfs_read_node_map(const struct sysfs *fs, struct node_map *ret) {
+        _cleanup_(node_map_done) struct node_map map = {};
+        struct node_set nodes = {};
+        int r;
+
+        if (!fs->has_nodes) {
+                *ret = (struct node_map) {};
+                return 0;
+        }
+        r = each_entry(fs->root_fd, NODE_DIR, visit_node, &nodes);
+        if (r < 0)
+                return r;
+        for (int node = node_set_next(&nodes, 0); node >= 0; node = node_set_next(&nodes, (unsigned) node + 1)) {
+                struct index_list blocks;
+                struct node_link *links;
+                char path[sizeof(NODE_DIR) + 16];
+
+                snprintf(path, sizeof(path), NODE_DIR "/node%d", node);
+                r = read_blocks_of(fs->root_fd, path, &blocks);
+                if (r == -ENOENT || r == -ENOTDIR)
+                        continue;
+                if (r < 0)
+                        return r;
+                links = reallocarray(map.links, map.n + blocks.n + 1, sizeof(*links));
+                if (!links) {
+                        free(blocks.items);
+                        return -ENOMEM;
+                }
+                map.links = links;
+                for (size_t i = 0; i < blocks.n; i++)
+                        map.links[map.n++] =
+                                (struct node_link) { .block = blocks.items[i], .node = (uint16_t) node };
+                free(blocks.items);
+        }
+        if (map.n > 1)
+                qsort(map.links, map.n, sizeof(*map.links), compare_link);
+        *ret = map;
+        map = (struct node_map) {};
+        return 0;
+}
+
+void node_map_done(struct node_map *m) {
+        free(m->links);
+        *m = (struct node_map) {};
+}
+
+static void node_map_get(const struct node_map *m, uint32_t block, struct node_set *ret) {
+        size_t low = 0, high = m->n;
+
+        while (low < high) {
+                size_t middle = low + (high - low) / 2;
+
+                if (m->links[middle].block < block)
+                        low = middle + 1;
+                else
+                        high = middle;
+        }
+        for (; low < m->n && m->links[low].block == block; low++)
+                node_set_add(ret, m->links[low].node);
+}
+
+/* "memory32/state": numbers of 32 bits and the longest attribute name fit. */
+#define ATTRIBUTE_PATH_MAX 64
+
+static void attribute_path(char buf[static ATTRIBUTE_PATH_MAX], uint32_t index, const char *name) {
+        snprintf(buf, ATTRIBUTE_PATH_MAX, "memory%" PRIu32 "/%s", index, name);
+}
+
+static int read_block_attribute(const struct sysfs *fs, uint32_t index, const char *name, char *buf, size_t size) {
+        char path[ATTRIBUTE_PATH_MAX];
+        int r;
+
+        attribute_path(path, index, name);
+        r = read_attribute(fs->memory_fd, path, buf, size);
+        return r == -ENODEV ? -ENOENT : r; /* sysfs answers so while the block goes away */
+}
+
+int sysfs_read_block_state(const struct sysfs *fs, uint32_t index, struct block *ret) {
+        struct block b = { .index = index, .first_zone = _ZONE_INVALID };
+        char text[128];
+        int r;
+
+        r = read_block_attribute(fs, index, "state", text, sizeof(text));
+        if (r < 0)
+                return r;
+        b.state = block_state_from_string(text);
+        *ret = b;
+        return 0;
+}
+
+static int read_zones(const struct sysfs *fs, struct block *b) {
+        char text[128];
+        int r;
+
+        r = read_block_attribute(fs, b->index, "valid_zones", text, sizeof(text));
+        if (r >= 0)
+                block_parse_zones(b, text);
+        /* The file is optional; a block that vanished is noticed by whoever acts on it. */
+        return r == -ENOENT ? 0 : r;
+}
+
+int sysfs_read_block_zones(const struct sysfs *fs, uint32_t index, struct block *ret) {
+        struct block b;
+        int r;
+
+        r = sysfs_read_block_state(fs, index, &b);
+        if (r >= 0 && b.state == BLOCK_ONLINE)
+                r = read_zones(fs, &b);
+        if (r >= 0)
+                *ret = b;
+        return r;
+}
+
+int sysfs_read_block(const struct sysfs *fs, uint32_t index, const struct node_map *nodes, unsigned flags,
+                     struct block *ret) {
+        char text[128];
+        struct block b;
+        int r;
+
+        r = sysfs_read_block_state(fs, index, &b);
+        if (r < 0)
+                return r;
+        if (nodes)
+                node_map_get(nodes, index, &b.nodes);
+        else if (fs->has_nodes) {
+                char path[ATTRIBUTE_PATH_MAX];
+
+                attribute_path(path, index, ".");
+                r = each_entry(fs->memory_fd, path, visit_node, &b.nodes);
+                if (r < 0)
+                        return r;
+        }
+        if (fs->has_nodes && node_set_next(&b.nodes, 0) < 0)
+                return -EAGAIN;
+
+        r = read_zones(fs, &b);
+        if (r < 0)
+                return r;
+        if (flags & SYSFS_REMOVABLE) {
+                r = read_block_attribute(fs, index, "removable", text, sizeof(text));
+                if (r < 0 && r != -ENOENT)
+                        return r;
+                b.removable = r >= 0 && strcmp(text, "1") == 0;
+        }
+        *ret = b;
+        return 0;
+}
+
+int sysfs_write_state(const struct sysfs *fs, uint32_t index, const char *word) {
+        _cleanup_close_ int fd = -1;
+        char path[ATTRIBUTE_PATH_MAX];
+        size_t size = strlen(word);
+        ssize_t n;
+
+        attribute_path(path, index, "state");
+        /* O_TRUNC means nothing to sysfs; in a captured tree it keeps the old word's tail from showing. */
+        fd = openat(fs->memory_fd, path, O_WRONLY | O_TRUNC | O_CLOEXEC | O_NOCTTY);
+        if (fd < 0)
+                return -errno;
+        n = write(fd, word, size);
+        if (n < 0)
+                return -errno;
+        return (size_t) n == size ? 0 : -EIO;
+}
+
+static int visit_check_writable(const char *name, void *userdata) {
+        const struct sysfs *fs = userdata;
+        char path[ATTRIBUTE_PATH_MAX];
+        uint32_t index;
+
+        if (!parse_numbered(name, "memory", &index))
+                return 0;
+        attribute_path(path, index, "state");
+        /* AT_EACCESS: as the process would be judged when it opens the file. */
+        if (faccessat(fs->memory_fd, path, W_OK, AT_EACCESS) < 0)
+                return errno == ENOENT ? 0 : -errno;
+        return 1;
+}
+
+int sysfs_check_writable(const struct sysfs *fs) {
+        int r = each_entry(fs->memory_fd, ".", visit_check_writable, (void *) fs);
+
+        return MIN(r, 0);
+}
+
+int sysfs_read_firmware_node(const struct sysfs *fs, uint32_t index, char ret[static DEVICE_NAME_MAX]) {
+        char path[ATTRIBUTE_PATH_MAX], target[512];
+        const char *name;
+        ssize_t n;
+
+        attribute_path(path, index, "firmware_node");
+        n = readlinkat(fs->memory_fd, path, target, sizeof(target) - 1);
+        if (n < 0) {
+                if (errno != ENOENT && errno != EINVAL)
+                        return -errno;
+                n = 0;
+        }
+        target[n] = '\0';
+        name = strrchr(target, '/');
+        snprintf(ret, DEVICE_NAME_MAX, "%.*s", DEVICE_NAME_MAX - 1, name ? name + 1 : target);
+        return 0;
+}
+
+int sysfs_read_auto_online(const struct sysfs *fs, char **ret) {
+        char text[64], *copy;
+        int r;
+
+        r = read_attribute(fs->memory_fd, "auto_online_blocks", text, sizeof(text));
+        if (r < 0)
+                return r;
+        copy = strdup(text);
+        if (!copy)
+                return -ENOMEM;
+        *ret = copy;
+        return 0;
+}
+
+enum machine sysfs_read_machine(const struct sysfs *fs) {
+        char text[64];
+
+        if (faccessat(fs->memory_fd, "probe", F_OK, 0) == 0)
+                return MACHINE_PROBE;
+        if (faccessat(fs->root_fd, "sys/bus/vmbus", F_OK, 0) == 0)
+                return MACHINE_HYPERV;
+        if (read_attribute(fs->root_fd, "sys/hypervisor/type", text, sizeof(text)) >= 0 && strcmp(text, "xen") == 0)
+                return MACHINE_XEN;
+        if (faccessat(fs->root_fd, "proc/ppc64/lparcfg", F_OK, 0) == 0)
+                return MACHINE_DLPAR;
+        if (faccessat(fs->root_fd, "sys/bus/ccw", F_OK, 0) == 0)
+                return MACHINE_S390;
+        return MACHINE_PLAIN;
+}
+
+static const char *const text_paths[_SYSFS_TEXT_MAX] = {
+        [SYSFS_IOMEM] = "/proc/iomem",
+        [SYSFS_ZONEINFO] = "/proc/zoneinfo",
+        [SYSFS_BUDDYINFO] = "/proc/buddyinfo",
+};
+
+const char *sysfs_text_path(enum sysfs_text which) {
+        return which < _SYSFS_TEXT_MAX ? text_paths[which] : NULL;
+}
+
+int sysfs_read_text(const struct sysfs *fs, enum sysfs_text which, char **ret, size_t *ret_size) {
+        _cleanup_close_ int fd = openat(fs->root_fd, text_paths[which] + 1, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+        _cleanup_free_ char *buf = NULL;
+        size_t size = 0, capacity = 65536;
+        ssize_t n;
+
+        if (fd < 0)
+                return -errno;
+        /* No stat(): files below /proc have no size. A 64-node zoneinfo is a few megabytes. */
+        for (;;) {
+                if (!buf || size == capacity) {
+                        char *p = realloc(buf, buf ? (capacity *= 2) : capacity);
+
+                        if (!p)
+                                return -ENOMEM;
+                        buf = p;
+                }
+                n = read(fd, buf + size, capacity - size);
+                if (n < 0)
+                        return -errno;
+                if (n == 0)
+                        break;
+                size += (size_t) n;
+        }
+        *ret = TAKE_PTR(buf);
+        *ret_size = size;
+        return 0;
+}
