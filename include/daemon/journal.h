@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* Where the daemon speaks: structured lines to the journal if standard error leads there, else plain lines to it. */
+
+#include "core/macro.h"
+
+struct journal_field {
+        const char *name; /* FIELD_… of core/names.h */
+        const char *value; /* NULL: the field is left out */
+};
+
+/* priority: as in <syslog.h>. text: one line, without the program's name. */
+void journal_send(int priority, const char *message_id, const struct journal_field *fields, size_t n_fields,
+                  const char *format, ...) _printf_(5, 6);
+
+#define journal_print(priority, message_id, ...) journal_send(priority, message_id, NULL, 0, __VA_ARGS__)

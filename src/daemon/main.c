@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "memhp-build.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <signal.h>
+#include <string.h>
+#include <syslog.h>
+#include <systemd/sd-daemon.h>
+#include <systemd/sd-event.h>
+
+#include "core/names.h"
+#include "daemon/journal.h"
+#include "daemon/manager.h"
+
+/* sysexits.h: systemd shows the name (EX_CONFIG 78), and Restart= may tell it from a crash. */
+#define EXIT_CONFIG 78
+
+static const char help_text[] =
+        "Usage: memhpd [OPTION…]\n"
+        "Bring hot-added memory online as the policy says.\n"
+        "\n"
+        "  -c, --config=FILE    read the policy from FILE alone\n"
+        "      --sysroot=DIR    work on the tree below DIR instead of the running system;\n"
+        "                       nothing is watched there\n"
+        "  -h, --help           show this and exit\n"
+        "  -V, --version        show the version and exit\n"
+        "\n"
+        "SIGHUP loads the policy again, SIGTERM and SIGINT stop. See memhpd(8).\n";
+
+/* 1: run · 0: done · negative: wrong usage */
+static int parse_arguments(int argc, char **argv, struct manager_options *ret) {
+        enum { OPTION_SYSROOT = 256 };
+        static const struct option options[] = {
+                { "config", required_argument, NULL, 'c' },
+                { "sysroot", required_argument, NULL, OPTION_SYSROOT },
+                { "help", no_argument, NULL, 'h' },
+                { "version", no_argument, NULL, 'V' },
+                {},
+        };
+        int c;
+
+        while ((c = getopt_long(argc, argv, "c:hV", options, NULL)) >= 0)
+                switch (c) {
+                case 'c':
+                        ret->config = optarg;
+                        break;
+                case OPTION_SYSROOT:
+                        ret->root = optarg;
+                        break;
+                case 'h':
+                        fputs(help_text, stdout);
+                        return 0;
+                case 'V':
+                        puts(PACKAGE_STRING);
+                        return 0;
+                default:
+                        return -EINVAL;
+                }
+        if (optind < argc) {
+                fprintf(stderr, "memhpd: %s: unexpected argument\n", argv[optind]);
+                return -EINVAL;
+        }
+        return 1;
+}
+
+static int on_hangup(sd_event_source *source, const struct signalfd_siginfo *si, void *userdata) {
+        (void) source, (void) si;
+        (void) sd_notify(false, "RELOADING=1");
+        (void) manager_reload(userdata); /* it has said what is wrong; the policy of before stays */
+        (void) sd_notify(false, "READY=1");
+        return 0;
+}
+
+static int block_signals(void) {
+        sigset_t set;
+
+        sigemptyset(&set);
+        sigaddset(&set, SIGTERM);
+        sigaddset(&set, SIGINT);
+        sigaddset(&set, SIGHUP);
+        return sigprocmask(SIG_BLOCK, &set, NULL) < 0 ? -errno : 0;
+}
+
+static int run(const struct manager_options *options) {
+        _cleanup_(manager_freep) struct manager *m = NULL;
+        _cleanup_(sd_event_unrefp) sd_event *event = NULL;
+        int r;
+
+        r = block_signals();
+        if (r >= 0)
+                r = sd_event_default(&event);
+        if (r >= 0)
+                r = sd_event_add_signal(event, NULL, SIGTERM, NULL, NULL);
+        if (r >= 0)
+                r = sd_event_add_signal(event, NULL, SIGINT, NULL, NULL);
+        if (r >= 0)
+                r = sd_event_set_watchdog(event, true);
+        if (r < 0) {
+                journal_print(LOG_ERR, MESSAGE_FAILED, "cannot set up the event loop: %s", strerror(-r));
+                return r;
+        }
+        r = manager_new(event, options, &m);
+        if (r >= 0)
+                r = sd_event_add_signal(event, NULL, SIGHUP, on_hangup, m);
+        if (r >= 0)
+                r = manager_start(m);
+        if (r < 0) {
+                journal_print(LOG_ERR, MESSAGE_FAILED, "not started%s",
+                              r == -EBADMSG ? ": the policy has errors" : "");
+                return r;
+        }
+        r = sd_event_loop(event);
+        (void) sd_notify(false, "STOPPING=1");
+        return r;
+}
+
+int main(int argc, char **argv) {
+        struct manager_options options = { .root = "/" };
+        int r;
+
+        r = parse_arguments(argc, argv, &options);
+        if (r <= 0)
+                return r < 0 ? 2 : EXIT_SUCCESS;
+        r = run(&options);
+        return r == -EBADMSG ? EXIT_CONFIG : r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}

@@ -1,0 +1,446 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <string.h>
+#include <syslog.h>
+#include <systemd/sd-daemon.h>
+
+#include "core/format.h"
+#include "core/names.h"
+#include "daemon/journal.h"
+#include "daemon/manager-internal.h"
+#include "host/conf.h"
+
+#define RECEIVE_BUFFER (128u * 1024 * 1024)
+#define EVENT_BUDGET 512 /* events taken before others get their turn */
+#define WORK_BUDGET 64   /* blocks looked at before events get theirs */
+#define SETTLE_STEP_USEC 1000
+#define REPORT_STEP_USEC 50000
+#define REPORT_CAP_USEC 2000000
+
+uint64_t manager_now_usec(const struct manager *m) {
+        uint64_t now = 0;
+
+        (void) sd_event_now(m->event, CLOCK_MONOTONIC, &now);
+        return now;
+}
+
+/* ---- work, in small steps ----------------------------------------------------------------------------------------- */
+
+static void forget_swept(const struct entry *e, void *userdata) {
+        struct manager *m = userdata;
+
+        (void) e;
+        evidence_expire(&m->evidence);
+}
+
+static void scan_visit(struct manager *m, uint32_t block) {
+        struct entry *e = registry_insert(&m->registry, block);
+
+        if (!e)
+                return;
+        e->seen = true;
+        if (e->stage == STAGE_QUEUED || e->stage == STAGE_APPLYING)
+                return;
+        if (e->known) {
+                manager_handle_change(m, e);
+                e = registry_find(&m->registry, block);
+                if (!e || e->state != BLOCK_OFFLINE)
+                        return;
+        } else {
+                e->at_startup = !m->started;
+                e->arrival = m->started ? ARRIVAL_HOT : ARRIVAL_UNKNOWN;
+        }
+        if (manager_process(m, e, &m->scan.nodes) == -EAGAIN) {
+                e->stage = STAGE_IDLE;
+                manager_enqueue(m, e);
+        }
+}
+
+static void scan_finish(struct manager *m) {
+        char text[256];
+
+        registry_sweep(&m->registry, forget_swept, m);
+        if (m->started)
+                return;
+        m->started = true;
+        manager_describe(m, text, sizeof(text));
+        journal_print(LOG_INFO, MESSAGE_STARTED, "ready: %s", text);
+        (void) sd_notifyf(false, "READY=1\nSTATUS=%s", text);
+}
+
+static void scan_work(struct manager *m) {
+        uint32_t block;
+        int r;
+
+        if (!m->scan.active) {
+                evidence_expire(&m->evidence);
+                m->counters.rescans++;
+                m->last_add_usec = MAX(m->last_add_usec, m->started ? 0 : manager_now_usec(m));
+                r = scan_begin(&m->scan, m->fs, manager_now_usec(m));
+                if (r < 0) {
+                        journal_print(LOG_ERR, MESSAGE_FAILED, "cannot list memory blocks: %s; trying again", strerror(-r));
+                        return;
+                }
+        }
+        for (int i = 0; i < WORK_BUDGET; i++) {
+                if (!scan_next(&m->scan, &block)) {
+                        scan_finish(m);
+                        return;
+                }
+                scan_visit(m, block);
+        }
+}
+
+/* New blocks before the scan, which is not in a hurry. Returns the delay until there is more to do: 0 for now,
+ * UINT64_MAX for nothing. */
+static uint64_t manager_work(struct manager *m) {
+        uint64_t when = UINT64_MAX, now = manager_now_usec(m);
+        const uint32_t *front;
+
+        for (int i = 0; i < WORK_BUDGET && (front = queue_peek(&m->todo)); i++) {
+                struct entry *e = registry_find(&m->registry, *front);
+                uint32_t block;
+
+                /* The kernel links blocks in the order of their events: where the first must wait, so must the rest. */
+                if (e && e->stage == STAGE_QUEUED && manager_process(m, e, NULL) == -EAGAIN)
+                        return SETTLE_STEP_USEC;
+                (void) queue_pop(&m->todo, &block);
+        }
+        if (m->todo.n)
+                return 0;
+        if (m->scan.active || scan_is_due(&m->scan, now, &when)) {
+                scan_work(m);
+                return m->scan.active || m->todo.n ? 0 : m->scan.requested ? SCAN_INTERVAL_USEC : UINT64_MAX;
+        }
+        return when == UINT64_MAX ? when : when - now;
+}
+
+static int on_work(sd_event_source *source, void *userdata) {
+        struct manager *m = userdata;
+        uint64_t delay = manager_work(m);
+
+        if (delay == 0)
+                return 0;
+        (void) sd_event_source_set_enabled(source, SD_EVENT_OFF);
+        if (delay == UINT64_MAX)
+                return 0;
+        (void) sd_event_source_set_time_relative(m->settle_timer, delay);
+        (void) sd_event_source_set_enabled(m->settle_timer, SD_EVENT_ONESHOT);
+        return 0;
+}
+
+static int on_settle_timer(sd_event_source *source, uint64_t usec, void *userdata) {
+        struct manager *m = userdata;
+
+        (void) source, (void) usec;
+        (void) sd_event_source_set_enabled(m->work_source, SD_EVENT_ON);
+        return 0;
+}
+
+/* ---- sources ------------------------------------------------------------------------------------------------------ */
+
+/* A handler that fails is switched off by sd-event; these never do. */
+
+static int on_uevent(sd_event_source *source, int fd, uint32_t revents, void *userdata) {
+        struct manager *m = userdata;
+        struct uevent event;
+        int r;
+
+        (void) fd, (void) revents;
+        for (int i = 0; i < EVENT_BUDGET; i++) {
+                r = uevent_receive(m->monitor, &event);
+                if (r == 0)
+                        return 0;
+                if (r < 0) {
+                        journal_print(LOG_ERR, MESSAGE_FAILED,
+                                      "uevents cannot be received any more: %s; only the reconcile is left", strerror(-r));
+                        (void) sd_event_source_set_enabled(source, SD_EVENT_OFF);
+                        return 0;
+                }
+                manager_handle_event(m, &event);
+        }
+        return 0;
+}
+
+static int on_apply(sd_event_source *source, int fd, uint32_t revents, void *userdata) {
+        struct manager *m = userdata;
+        struct apply_result result;
+
+        (void) source, (void) fd, (void) revents;
+        for (int i = 0; i < EVENT_BUDGET && apply_take(m->apply, &result); i++)
+                manager_handle_result(m, &result);
+        return 0;
+}
+
+static int on_retry_timer(sd_event_source *source, uint64_t usec, void *userdata) {
+        struct manager *m = userdata;
+        uint64_t now = manager_now_usec(m), next = UINT64_MAX;
+
+        (void) usec;
+        for (size_t i = 0; i < m->registry.n; i++) {
+                struct entry *e = &m->registry.entries[i];
+
+                if (e->stage != STAGE_RETRY)
+                        continue;
+                if (e->next_usec <= now)
+                        manager_enqueue(m, e);
+                else
+                        next = MIN(next, e->next_usec);
+        }
+        if (next != UINT64_MAX) {
+                (void) sd_event_source_set_time(source, next);
+                (void) sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+        }
+        return 0;
+}
+
+/* A device's blocks are reported together: wait until nothing of them is under way, but not for ever. */
+static int on_report_timer(sd_event_source *source, uint64_t usec, void *userdata) {
+        struct manager *m = userdata;
+        bool busy = m->todo.n || apply_pending(m->apply) > 0;
+        char text[256];
+
+        (void) usec;
+        if (busy && manager_now_usec(m) < m->tally_since_usec + REPORT_CAP_USEC) {
+                (void) sd_event_source_set_time_relative(source, REPORT_STEP_USEC);
+                (void) sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+                return 0;
+        }
+        manager_flush_report(m);
+        manager_describe(m, text, sizeof(text));
+        (void) sd_notifyf(false, "STATUS=%s", text);
+        return 0;
+}
+
+static void schedule_reconcile(struct manager *m) {
+        bool on = m->policy->reconcile_usec > 0;
+
+        if (on)
+                (void) sd_event_source_set_time_relative(m->reconcile_timer, m->policy->reconcile_usec);
+        (void) sd_event_source_set_enabled(m->reconcile_timer, on ? SD_EVENT_ONESHOT : SD_EVENT_OFF);
+}
+
+static void request_scan(struct manager *m) {
+        scan_request(&m->scan);
+        (void) sd_event_source_set_enabled(m->work_source, SD_EVENT_ON);
+}
+
+static int on_reconcile_timer(sd_event_source *source, uint64_t usec, void *userdata) {
+        (void) source, (void) usec;
+        request_scan(userdata);
+        schedule_reconcile(userdata);
+        return 0;
+}
+
+/* ---- life --------------------------------------------------------------------------------------------------------- */
+
+static int load_policy(struct manager *m, struct policy **ret) {
+        _cleanup_(problems_done) struct problems problems = {};
+        int r;
+
+        r = conf_load(sysfs_root(m->fs), m->config, ret, &problems);
+        for (size_t i = 0; i < problems.n; i++) {
+                const struct problem *p = &problems.items[i];
+                char line[16] = "";
+
+                if (p->line)
+                        snprintf(line, sizeof(line), "%u:", p->line);
+                journal_print(p->warning ? LOG_WARNING : LOG_ERR, p->warning ? MESSAGE_WARNING : MESSAGE_POLICY_REFUSED,
+                              "%s:%s %s", p->file, line, p->text);
+        }
+        return r;
+}
+
+static int add_timer(struct manager *m, sd_event_time_handler_t handler, sd_event_source **ret) {
+        int r;
+
+        /* Accuracy 1: what waits here is milliseconds away from a kernel that waits for us. */
+        r = sd_event_add_time(m->event, ret, CLOCK_MONOTONIC, UINT64_MAX, 1, handler, m);
+        return r < 0 ? r : sd_event_source_set_enabled(*ret, SD_EVENT_OFF);
+}
+
+static int add_sources(struct manager *m) {
+        int r;
+
+        r = sd_event_add_defer(m->event, &m->work_source, on_work, m);
+        if (r >= 0)
+                r = sd_event_source_set_enabled(m->work_source, SD_EVENT_OFF);
+        if (r >= 0)
+                r = sd_event_add_io(m->event, &m->apply_source, apply_fd(m->apply), EPOLLIN, on_apply, m);
+        if (r >= 0)
+                r = sd_event_source_set_priority(m->apply_source, -5);
+        if (r >= 0)
+                r = add_timer(m, on_settle_timer, &m->settle_timer);
+        if (r >= 0)
+                r = add_timer(m, on_retry_timer, &m->retry_timer);
+        if (r >= 0)
+                r = add_timer(m, on_report_timer, &m->report_timer);
+        if (r >= 0)
+                r = add_timer(m, on_reconcile_timer, &m->reconcile_timer);
+        return r;
+}
+
+static int open_system(struct manager *m, const char *root) {
+        int r;
+
+        r = sysfs_open(root, &m->fs);
+        if (r < 0) {
+                journal_print(LOG_ERR, MESSAGE_FAILED, "cannot use the memory blocks of %s: %s", root,
+                              r == -EOPNOTSUPP ? "this kernel has none (CONFIG_MEMORY_HOTPLUG)"
+                              : r == -EBADMSG  ? "block_size_bytes is not a block size"
+                                               : strerror(-r));
+                return r;
+        }
+        r = sysfs_check_writable(m->fs);
+        if (r < 0)
+                journal_print(LOG_ERR, MESSAGE_FAILED,
+                              "the state of memory blocks cannot be written: %s; memhpd needs root and a writable /sys",
+                              strerror(-r));
+        return r;
+}
+
+int manager_new(sd_event *event, const struct manager_options *options, struct manager **ret) {
+        _cleanup_(manager_freep) struct manager *m = NULL;
+        int r;
+
+        m = calloc(1, sizeof(*m));
+        if (!m)
+                return -ENOMEM;
+        m->event = sd_event_ref(event);
+        m->todo.item_size = sizeof(uint32_t);
+        if (options->config && !(m->config = strdup(options->config)))
+                return -ENOMEM;
+        r = open_system(m, options->root);
+        if (r < 0)
+                return r;
+        evidence_init(&m->evidence, m->fs);
+        r = load_policy(m, &m->policy);
+        if (r < 0)
+                return r;
+        r = apply_new(m->fs, &m->apply);
+        if (r >= 0)
+                r = add_sources(m);
+        if (r < 0)
+                return r;
+        *ret = TAKE_PTR(m);
+        return 0;
+}
+
+static void warn_of_rivals(struct manager *m) {
+        _cleanup_free_ char *auto_online = NULL;
+
+        if (sysfs_read_auto_online(m->fs, &auto_online) >= 0 && strcmp(auto_online, "offline") != 0)
+                journal_print(LOG_WARNING, MESSAGE_WARNING,
+                              "the kernel itself brings new blocks online (auto_online_blocks is \"%s\"): "
+                              "the policy will come too late", auto_online);
+}
+
+static int start_monitor(struct manager *m) {
+        int r;
+
+        r = uevent_monitor_new(RECEIVE_BUFFER, &m->monitor);
+        if (r >= 0)
+                r = sd_event_add_io(m->event, &m->uevent_source, uevent_monitor_fd(m->monitor), EPOLLIN, on_uevent, m);
+        if (r >= 0)
+                r = sd_event_source_set_priority(m->uevent_source, -10);
+        if (r < 0)
+                journal_print(LOG_ERR, MESSAGE_FAILED, "cannot watch for uevents: %s", strerror(-r));
+        return r;
+}
+
+int manager_start(struct manager *m) {
+        int r;
+
+        /* Watch before looking, so that nothing falls between the two. */
+        if (strcmp(sysfs_root(m->fs), "/") == 0) {
+                r = start_monitor(m);
+                if (r < 0)
+                        return r;
+        }
+        warn_of_rivals(m);
+        request_scan(m);
+        schedule_reconcile(m);
+        return 0;
+}
+
+/* What was decided keeps its rule if the new policy still has it. */
+static int find_rule(const struct policy *p, const struct rule *rule) {
+        for (size_t i = 0; i < p->n_rules; i++)
+                if (strcmp(p->rules[i].name, rule->name) == 0 && strcmp(p->rules[i].file, rule->file) == 0)
+                        return (int) i;
+        return -1;
+}
+
+int manager_reload(struct manager *m) {
+        struct policy *policy;
+        int r;
+
+        r = load_policy(m, &policy);
+        if (r < 0) {
+                journal_print(LOG_ERR, MESSAGE_POLICY_REFUSED, "the new policy was refused; the one before stays");
+                return r;
+        }
+        manager_flush_report(m);
+        for (size_t i = 0; i < m->registry.n; i++) {
+                struct entry *e = &m->registry.entries[i];
+
+                if (e->rule >= 0)
+                        e->rule = (int16_t) find_rule(policy, &m->policy->rules[e->rule]);
+        }
+        policy_free(m->policy);
+        m->policy = policy;
+        schedule_reconcile(m);
+        journal_print(LOG_INFO, MESSAGE_POLICY, "policy loaded: %zu rules", policy->n_rules);
+        request_scan(m);
+        return 0;
+}
+
+void manager_free(struct manager *m) {
+        if (!m)
+                return;
+        sd_event_source_unref(m->uevent_source);
+        sd_event_source_unref(m->apply_source);
+        sd_event_source_unref(m->work_source);
+        sd_event_source_unref(m->settle_timer);
+        sd_event_source_unref(m->retry_timer);
+        sd_event_source_unref(m->report_timer);
+        sd_event_source_unref(m->reconcile_timer);
+        apply_free(m->apply);
+        if (m->policy && m->tally.n)
+                manager_flush_report(m);
+        uevent_monitor_free(m->monitor);
+        scan_done(&m->scan);
+        queue_done(&m->todo);
+        registry_done(&m->registry);
+        evidence_done(&m->evidence);
+        policy_free(m->policy);
+        sysfs_close(m->fs);
+        free(m->config);
+        sd_event_unref(m->event);
+        free(m);
+}
+
+bool manager_is_idle(const struct manager *m) {
+        return m->started && m->todo.n == 0 && !m->scan.active && !m->scan.requested && m->tally.n == 0 &&
+               apply_pending(m->apply) == 0;
+}
+
+const struct registry *manager_registry(const struct manager *m) {
+        return &m->registry;
+}
+
+const struct manager_counters *manager_counters(const struct manager *m) {
+        return &m->counters;
+}
+
+void manager_describe(const struct manager *m, char *buf, size_t size) {
+        size_t online = 0, offline = 0;
+        char bytes[FORMAT_SIZE_MAX];
+
+        for (size_t i = 0; i < m->registry.n; i++) {
+                online += m->registry.entries[i].state == BLOCK_ONLINE;
+                offline += m->registry.entries[i].state == BLOCK_OFFLINE;
+        }
+        snprintf(buf, size, "%zu blocks of %s: %zu online, %zu offline; %zu rules", m->registry.n,
+                 format_size(sysfs_block_size(m->fs), bytes), online, offline, m->policy->n_rules);
+}

@@ -1,0 +1,332 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <inttypes.h>
+#include <syslog.h>
+
+#include "core/names.h"
+#include "daemon/journal.h"
+#include "daemon/manager-internal.h"
+#include "daemon/report.h"
+
+#define SETTLE_CAP_USEC 500000 /* without any event: then a missing link will not come */
+#define REPORT_DELAY_USEC 50000
+
+/* ---- report: the one place ---------------------------------------------------------------------------------------- */
+
+void manager_flush_report(struct manager *m) {
+        const struct report_context context = {
+                .policy = m->policy, .registry = &m->registry, .block_size = sysfs_block_size(m->fs),
+        };
+
+        report_tally(&context, &m->tally);
+        tally_clear(&m->tally);
+}
+
+static enum zone entry_zone(zone_mask zones) {
+        return zones && !(zones & (zones - 1)) ? (enum zone) __builtin_ctz(zones) : _ZONE_INVALID;
+}
+
+static void manager_report(struct manager *m, const struct entry *e, zone_mask zones, uint64_t write_usec) {
+        const struct tally_key key = {
+                .source = (enum source) e->source,
+                .device = e->device,
+                .node = e->node,
+                .rule = e->rule,
+                .action = (enum action) e->action,
+                .reason = (enum reason) e->reason,
+                .outcome = (enum outcome) e->outcome,
+                .zone = e->state == BLOCK_ONLINE ? entry_zone(zones) : _ZONE_INVALID,
+                .error = e->error,
+        };
+
+        switch (e->outcome) {
+        case OUTCOME_DONE:
+                m->counters.onlined++;
+                break;
+        case OUTCOME_WRONG_ZONE:
+                m->counters.lost_races++;
+                break;
+        case OUTCOME_FAILED:
+                m->counters.failed++;
+                break;
+        default:
+                break;
+        }
+        if (m->tally.n == 0)
+                m->tally_since_usec = manager_now_usec(m);
+        if (!tally_add(&m->tally, &key, e->block, write_usec)) {
+                manager_flush_report(m);
+                (void) tally_add(&m->tally, &key, e->block, write_usec);
+        }
+        (void) sd_event_source_set_time_relative(m->report_timer, REPORT_DELAY_USEC);
+        (void) sd_event_source_set_enabled(m->report_timer, SD_EVENT_ONESHOT);
+}
+
+/* ---- facts -------------------------------------------------------------------------------------------------------- */
+
+/* Links come while the kernel still adds; without events for a while, they will not come. */
+static bool may_still_settle(const struct manager *m) {
+        return manager_now_usec(m) < m->last_add_usec + SETTLE_CAP_USEC;
+}
+
+/* -EAGAIN: the kernel has not linked the block to its node, or to what it came from, yet. */
+static int facts_read_block(struct manager *m, struct entry *e, const struct node_map *nodes, struct block *ret) {
+        struct block b;
+        int r;
+
+        r = sysfs_read_block(m->fs, e->block, nodes, 0, &b);
+        if (r == -EAGAIN && !may_still_settle(m))
+                r = sysfs_read_block_state(m->fs, e->block, &b);
+        if (r < 0)
+                return r;
+        if (!e->known && e->at_startup && b.state == BLOCK_ONLINE)
+                e->arrival = ARRIVAL_BEFORE;
+        r = evidence_read_origin(&m->evidence, (enum arrival) e->arrival, &b);
+        if (r < 0)
+                return r;
+        /* A DIMM's link to its firmware node is the last to come, and until then it looks like memory from boot. */
+        if (b.state == BLOCK_OFFLINE && (b.source == SOURCE_UNKNOWN || b.source == SOURCE_BOOT) && may_still_settle(m))
+                return -EAGAIN;
+
+        b.at_startup = e->at_startup;
+        b.hands_off = e->hands_off;
+        e->known = true;
+        e->state = b.state;
+        e->source = b.source;
+        e->device = registry_device(&m->registry, b.device);
+        e->node = (int16_t) node_set_next(&b.nodes, 0);
+        *ret = b;
+        return 0;
+}
+
+/* ---- the pipeline ------------------------------------------------------------------------------------------------- */
+
+static void manager_forget_block(struct manager *m, uint32_t block) {
+        registry_remove(&m->registry, block);
+}
+
+static void entry_set_decision(struct entry *e, const struct decision *d) {
+        e->decided = true;
+        e->action = d->action;
+        e->reason = d->reason;
+        e->rule = (int16_t) d->rule;
+        e->outcome = OUTCOME_NONE;
+        e->error = 0;
+}
+
+/* A new block that somebody else brought online: as wanted, or not. It stays as it is in either case. */
+static void manager_meet_online(struct manager *m, struct entry *e, const struct block *b) {
+        struct decision wanted;
+
+        if (b->state != BLOCK_ONLINE || e->arrival != ARRIVAL_HOT || (e->decided && e->outcome != OUTCOME_NONE))
+                return;
+        policy_want(m->policy, b, &wanted);
+        entry_set_decision(e, &wanted);
+        e->outcome = outcome_judge_online(wanted.action, b);
+        manager_report(m, e, b->zones, 0);
+}
+
+static void entry_submit(struct manager *m, struct entry *e) {
+        const struct apply_job job = { .block = e->block, .action = (enum action) e->action };
+        int r;
+
+        r = apply_submit(m->apply, &job);
+        if (r < 0) {
+                e->error = (int16_t) r;
+                e->outcome = OUTCOME_FAILED; /* the reconcile comes back to it */
+                manager_report(m, e, 0, 0);
+                return;
+        }
+        e->stage = STAGE_APPLYING;
+        m->counters.writes++;
+}
+
+int manager_process(struct manager *m, struct entry *e, const struct node_map *nodes) {
+        struct decision before = { .action = (enum action) e->action, .reason = (enum reason) e->reason, .rule = e->rule };
+        struct decision decision;
+        struct block block;
+        bool decided = e->decided;
+        int r;
+
+        r = facts_read_block(m, e, nodes, &block);
+        if (r == -ENOENT) {
+                manager_forget_block(m, e->block); /* unplugged under us: not an error */
+                return 0;
+        }
+        if (r == -EAGAIN)
+                return r;
+        e->stage = STAGE_IDLE;
+        if (r < 0) {
+                e->error = (int16_t) r;
+                e->outcome = OUTCOME_FAILED;
+                manager_report(m, e, 0, 0);
+                return 0;
+        }
+        if (block.state != BLOCK_OFFLINE) {
+                manager_meet_online(m, e, &block);
+                return 0;
+        }
+        policy_decide(m->policy, &block, &decision);
+        entry_set_decision(e, &decision);
+        if (decision.action != ACTION_LEAVE_OFFLINE)
+                entry_submit(m, e);
+        else if (!decided || before.action != decision.action || before.reason != decision.reason ||
+                 before.rule != decision.rule)
+                manager_report(m, e, 0, 0);
+        return 0;
+}
+
+void manager_enqueue(struct manager *m, struct entry *e) {
+        if (e->stage == STAGE_QUEUED || e->stage == STAGE_APPLYING)
+                return;
+        if (queue_reserve(&m->todo, m->todo.n + 1) < 0)
+                return; /* the reconcile comes back to it */
+        queue_push(&m->todo, &e->block);
+        e->stage = STAGE_QUEUED;
+        (void) sd_event_source_set_enabled(m->work_source, SD_EVENT_ON);
+}
+
+/* The kernel may offer a zone by name and refuse it all the same, or name none: then the fallback gets its turn. */
+static bool entry_fall_back(struct manager *m, struct entry *e) {
+        const struct rule *rule = e->rule >= 0 ? &m->policy->rules[e->rule] : NULL;
+
+        if (e->outcome != OUTCOME_FAILED || e->error != -EINVAL || !rule || e->reason != REASON_RULE ||
+            rule->fallback == ACTION_LEAVE_OFFLINE || rule->fallback == rule->action)
+                return false;
+        e->action = rule->fallback;
+        e->reason = REASON_FALLBACK;
+        entry_submit(m, e);
+        return true;
+}
+
+static void schedule_retry(struct manager *m, struct entry *e) {
+        const struct retry *retry = &m->policy->retry;
+        uint64_t now = manager_now_usec(m), timer = UINT64_MAX;
+        int enabled = SD_EVENT_OFF;
+
+        e->stage = STAGE_RETRY;
+        e->next_usec = now + retry_delay_usec(retry, e->attempts);
+        (void) sd_event_source_get_enabled(m->retry_timer, &enabled);
+        if (enabled != SD_EVENT_OFF)
+                (void) sd_event_source_get_time(m->retry_timer, &timer);
+        (void) sd_event_source_set_time(m->retry_timer, MIN(timer, e->next_usec));
+        (void) sd_event_source_set_enabled(m->retry_timer, SD_EVENT_ONESHOT);
+}
+
+void manager_handle_result(struct manager *m, const struct apply_result *result) {
+        struct entry *e = registry_find(&m->registry, result->block);
+
+        if (!e || e->stage != STAGE_APPLYING)
+                return; /* unplugged since */
+        e->stage = STAGE_IDLE;
+        e->outcome = result->outcome;
+        e->error = (int16_t) result->error;
+        if (result->outcome == OUTCOME_GONE) {
+                manager_forget_block(m, e->block);
+                return;
+        }
+        e->state = result->state;
+        if (entry_fall_back(m, e))
+                return;
+        if (result->outcome != OUTCOME_BUSY) {
+                e->attempts = 0;
+                manager_report(m, e, result->zones, result->write_usec);
+                return;
+        }
+        if (++e->attempts < m->policy->retry.attempts) {
+                if (e->attempts == 1) /* people hear of the first and of the last attempt */
+                        manager_report(m, e, 0, result->write_usec);
+                schedule_retry(m, e);
+                return;
+        }
+        e->attempts = 0;
+        e->outcome = OUTCOME_FAILED;
+        manager_report(m, e, 0, result->write_usec);
+}
+
+/* ---- what enters -------------------------------------------------------------------------------------------------- */
+
+/* Compare with what was known: our own writes come back as events, too. */
+void manager_handle_change(struct manager *m, struct entry *e) {
+        enum block_state before = (enum block_state) e->state;
+        struct block b;
+        int r;
+
+        if (!e->known || e->stage == STAGE_APPLYING || e->stage == STAGE_QUEUED)
+                return; /* a look at it is still to come */
+        r = sysfs_read_block_zones(m->fs, e->block, &b);
+        if (r == -ENOENT)
+                manager_forget_block(m, e->block);
+        if (r < 0 || b.state == before)
+                return;
+        e->state = b.state;
+        if (b.state == BLOCK_ONLINE) {
+                e->stage = STAGE_IDLE; /* a retry is no longer needed */
+                e->hands_off = false;
+                if (e->decided && e->action == ACTION_LEAVE_OFFLINE && e->reason != REASON_HANDS_OFF)
+                        e->outcome = OUTCOME_WRONG_ZONE;
+                else if (e->decided)
+                        e->outcome = outcome_judge_online((enum action) e->action, &b);
+                if (e->decided && e->reason != REASON_HANDS_OFF)
+                        manager_report(m, e, b.zones, 0);
+        } else if (b.state == BLOCK_OFFLINE && (before == BLOCK_ONLINE || before == BLOCK_GOING_OFFLINE)) {
+                e->hands_off = true;
+                entry_set_decision(e, &(struct decision) { ACTION_LEAVE_OFFLINE, REASON_HANDS_OFF, -1 });
+                manager_report(m, e, 0, 0);
+        }
+}
+
+static void handle_add(struct manager *m, uint32_t block) {
+        struct entry *e = registry_insert(&m->registry, block);
+
+        if (!e) {
+                journal_print(LOG_ERR, MESSAGE_FAILED, "block %" PRIu32 ": out of memory; it waits for the reconcile", block);
+                return;
+        }
+        m->last_add_usec = manager_now_usec(m);
+        if (!e->known) { /* udev's coldplug replays "add" for blocks that were there all along */
+                evidence_note_add(&m->evidence);
+                e->arrival = ARRIVAL_HOT;
+                e->seen = m->scan.active;
+                manager_enqueue(m, e);
+        } else if (e->state == BLOCK_OFFLINE && !e->hands_off)
+                manager_enqueue(m, e);
+}
+
+static void handle_remove(struct manager *m, uint32_t block) {
+        struct entry *e = registry_find(&m->registry, block);
+
+        if (!e)
+                return;
+        evidence_expire(&m->evidence);
+        manager_forget_block(m, block);
+}
+
+void manager_handle_event(struct manager *m, const struct uevent *event) {
+        struct entry *e;
+
+        m->counters.events++;
+        switch (event->type) {
+        case UEVENT_ADD:
+                handle_add(m, event->block);
+                break;
+        case UEVENT_REMOVE:
+                handle_remove(m, event->block);
+                break;
+        case UEVENT_CHANGED:
+                e = registry_find(&m->registry, event->block);
+                if (e)
+                        manager_handle_change(m, e);
+                else
+                        handle_add(m, event->block); /* its "add" was lost */
+                break;
+        case UEVENT_OVERFLOW:
+                m->counters.overflows++;
+                journal_print(LOG_WARNING, MESSAGE_OVERFLOW, "uevents were lost: looking at every block again");
+                scan_request(&m->scan);
+                (void) sd_event_source_set_enabled(m->work_source, SD_EVENT_ON);
+                break;
+        default:
+                break;
+        }
+}

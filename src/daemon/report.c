@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "daemon/report.h"
+
+#include <stdarg.h>
+#include <string.h>
+#include <syslog.h>
+
+#include "core/format.h"
+#include "core/names.h"
+#include "daemon/journal.h"
+
+#define BLOCKS_MAX 256
+
+/* "dimm PNP0C80:00: 8 blocks 32-39 (1 GiB), node 1" */
+static void format_subject(const struct report_context *c, const struct tally_group *g, const char *blocks, char *buf,
+                           size_t size) {
+        const char *device = registry_device_name(c->registry, g->key.device);
+        char bytes[FORMAT_SIZE_MAX], node[24] = "";
+
+        if (g->key.node >= 0)
+                snprintf(node, sizeof(node), ", node %d", g->key.node);
+        snprintf(buf, size, "%s%s%s: %u block%s %s (%s)%s", source_to_string(g->key.source), device[0] ? " " : "", device,
+                 g->n_blocks, g->n_blocks == 1 ? "" : "s", blocks, format_size(g->n_blocks * c->block_size, bytes), node);
+}
+
+/* "rule "dimms" (FILE:12)" */
+static void format_rule(const struct report_context *c, const struct tally_group *g, char *buf, size_t size) {
+        const struct rule *r;
+
+        if (g->key.rule < 0 || (size_t) g->key.rule >= c->policy->n_rules) {
+                snprintf(buf, size, "a rule of an earlier policy");
+                return;
+        }
+        r = &c->policy->rules[g->key.rule];
+        snprintf(buf, size, "rule \"%s\" (%s:%u)", r->name, r->file, r->line);
+}
+
+static const char *wanted_zone(const struct report_context *c, const struct tally_group *g) {
+        return g->key.rule >= 0 ? action_zone_name(c->policy->rules[g->key.rule].action) : NULL;
+}
+
+struct line {
+        int priority;
+        const char *message_id;
+        char text[512];
+};
+
+static void _printf_(4, 5) line_set(struct line *l, int priority, const char *message_id, const char *format, ...) {
+        va_list ap;
+
+        l->priority = priority;
+        l->message_id = message_id;
+        va_start(ap, format);
+        vsnprintf(l->text, sizeof(l->text), format, ap);
+        va_end(ap);
+}
+
+static void compose_left_offline(const struct report_context *c, const struct tally_group *g, const char *rule,
+                                 struct line *ret) {
+        switch (g->key.reason) {
+        case REASON_RULE:
+                line_set(ret, LOG_INFO, MESSAGE_LEFT_OFFLINE, "left offline by %s", rule);
+                break;
+        case REASON_ZONE_UNAVAILABLE:
+                line_set(ret, LOG_WARNING, MESSAGE_LEFT_OFFLINE,
+                         "left offline: %s wants zone %s, which the kernel does not offer for it", rule,
+                         wanted_zone(c, g));
+                break;
+        case REASON_HANDS_OFF:
+                line_set(ret, LOG_NOTICE, MESSAGE_CHANGED, "set offline by another program; it stays offline");
+                break;
+        case REASON_STARTUP:
+                line_set(ret, LOG_INFO, MESSAGE_LEFT_OFFLINE,
+                         "left offline: it was offline at the start, and startup is \"ignore\"");
+                break;
+        default:
+                line_set(ret, LOG_NOTICE, MESSAGE_LEFT_OFFLINE, "left offline: no rule matches");
+        }
+}
+
+static void compose(const struct report_context *c, const struct tally_group *g, struct line *ret) {
+        const char *zone = zone_to_string(g->key.zone) ?: "several zones", *state = action_to_state(g->key.action);
+        char rule[256], why[320];
+
+        format_rule(c, g, rule, sizeof(rule));
+        if (g->key.reason == REASON_FALLBACK)
+                snprintf(why, sizeof(why), "by the fallback of %s, as it cannot go to zone %s", rule, wanted_zone(c, g));
+        else
+                snprintf(why, sizeof(why), "by %s", rule);
+
+        switch (g->key.outcome) {
+        case OUTCOME_NONE:
+                compose_left_offline(c, g, rule, ret);
+                break;
+        case OUTCOME_DONE:
+                line_set(ret, LOG_INFO, MESSAGE_ONLINED, "online in %s %s", zone, why);
+                break;
+        case OUTCOME_ALREADY:
+                line_set(ret, LOG_INFO, MESSAGE_ONLINED,
+                         "online in %s as %s wants, though another program was first", zone, rule);
+                break;
+        case OUTCOME_WRONG_ZONE:
+                if (g->key.action == ACTION_LEAVE_OFFLINE)
+                        line_set(ret, LOG_WARNING, MESSAGE_LOST_RACE,
+                                 "lost race: another program brought it online in %s; %s leaves it offline. "
+                                 "It stays as it is", zone, rule);
+                else
+                        line_set(ret, LOG_WARNING, MESSAGE_LOST_RACE,
+                                 "lost race: another program brought it online in %s first; %s wants zone %s. "
+                                 "It stays as it is", zone, rule, action_zone_name(g->key.action));
+                break;
+        case OUTCOME_BUSY:
+                line_set(ret, LOG_NOTICE, MESSAGE_FAILED, "\"%s\" refused: %s; trying again", state,
+                         strerror(-g->key.error));
+                break;
+        default:
+                line_set(ret, LOG_ERR, MESSAGE_FAILED, "\"%s\" failed: %s; left offline, though %s wants it online",
+                         state ?: "read", strerror(-g->key.error), rule);
+        }
+}
+
+void report_group(const struct report_context *c, const struct tally_group *g) {
+        const char *device = registry_device_name(c->registry, g->key.device);
+        char blocks[BLOCKS_MAX], subject[BLOCKS_MAX + 128], error[16];
+        struct line line;
+
+        tally_format_blocks(g, blocks, sizeof(blocks));
+        format_subject(c, g, blocks, subject, sizeof(subject));
+        compose(c, g, &line);
+        snprintf(error, sizeof(error), "%d", -g->key.error);
+
+        const struct journal_field fields[] = {
+                { FIELD_BLOCK, blocks },
+                { FIELD_DEVICE, device[0] ? device : NULL },
+                { FIELD_SOURCE, source_to_string(g->key.source) },
+                { FIELD_RULE, g->key.rule >= 0 ? c->policy->rules[g->key.rule].name : NULL },
+                { FIELD_ACTION, action_to_string(g->key.action) },
+                { FIELD_ZONE, zone_to_string(g->key.zone) },
+                { FIELD_OUTCOME, outcome_to_string(g->key.outcome) },
+                { "ERRNO", g->key.error ? error : NULL },
+        };
+        journal_send(line.priority, line.message_id, fields, ARRAY_SIZE(fields), "%s: %s", subject, line.text);
+}
+
+void report_tally(const struct report_context *c, const struct tally *t) {
+        for (size_t i = 0; i < t->n; i++)
+                report_group(c, &t->groups[i]);
+}

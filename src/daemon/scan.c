@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "daemon/scan.h"
+
+static void drop_lists(struct scan *s) {
+        node_map_done(&s->nodes);
+        free(s->indices);
+        s->indices = NULL;
+        s->n = s->next = 0;
+}
+
+void scan_done(struct scan *s) {
+        drop_lists(s);
+        *s = (struct scan) {};
+}
+
+void scan_request(struct scan *s) {
+        s->requested = true;
+}
+
+bool scan_is_due(const struct scan *s, uint64_t now, uint64_t *ret_when) {
+        uint64_t when = s->begun_usec ? s->begun_usec + SCAN_INTERVAL_USEC : 0;
+
+        if (!s->requested || s->active)
+                return false;
+        if (now >= when)
+                return true;
+        *ret_when = when;
+        return false;
+}
+
+int scan_begin(struct scan *s, const struct sysfs *fs, uint64_t now) {
+        int r;
+
+        s->begun_usec = now;
+        /* Blocks first: one that comes between the two reads has a block number but no node, and is met again. */
+        r = sysfs_read_indices(fs, &s->indices, &s->n);
+        if (r >= 0)
+                r = sysfs_read_node_map(fs, &s->nodes);
+        if (r < 0) {
+                drop_lists(s);
+                return r;
+        }
+        s->requested = false;
+        s->active = true;
+        return 0;
+}
+
+bool scan_next(struct scan *s, uint32_t *ret) {
+        if (s->next < s->n) {
+                *ret = s->indices[s->next++];
+                return true;
+        }
+        drop_lists(s);
+        s->active = false;
+        return false;
+}
