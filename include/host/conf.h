@@ -3,8 +3,6 @@
 
 /* Configuration files to an immutable policy. The only user of libconfig. man 5 memhpd.conf. */
 
-#include <sys/stat.h>
-
 #include "core/policy.h"
 #include "core/problems.h"
 
@@ -18,8 +16,12 @@
  * 0 · -EBADMSG: there are errors in *ret_problems, and no policy · -ENOMEM. Problems are to be freed in every case. */
 int conf_load(const char *root, const char *path, struct policy **ret, struct problems *ret_problems);
 
-/* One open file's settings and rules into the policy: the grammar. path is for messages. */
-void conf_parse(FILE *f, const char *path, struct policy *policy, struct problems *problems);
+/* One file's settings and rules into the policy: the grammar. path is for messages. */
+void conf_parse(const char *text, const char *path, struct policy *policy, struct problems *problems);
 
-/* NULL, or what makes the file unfit to be trusted with the machine's memory. */
-const char *conf_unsafe_reason(const struct stat *st);
+/* What libconfig takes for the end of a file without a word: a string or a comment that is never closed. Also refuses
+ * NUL bytes, and files that are included and are not fit to be. */
+void conf_check_text(const char *text, size_t size, const char *path, struct problems *problems);
+
+/* Read a file whole. 1: *ret, to be freed · 0: absent, which may be · -EBADMSG: refused, *problems says why · -ENOMEM */
+int conf_read_file(const char *path, bool may_be_absent, struct problems *problems, char **ret, size_t *ret_size);

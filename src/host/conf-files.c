@@ -3,13 +3,15 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "host/conf.h"
 
 #define DROPIN_DIR "memhp/memhpd.conf.d"
 #define FILE_SIZE_MAX (1024 * 1024)
 
-const char *conf_unsafe_reason(const struct stat *st) {
+/* NULL, or what makes the file unfit to be trusted with the machine's memory. */
+static const char *unsafe_reason(const struct stat *st) {
         if (!S_ISREG(st->st_mode))
                 return "is not a regular file";
         if (st->st_uid != 0 && st->st_uid != geteuid())
@@ -21,44 +23,54 @@ const char *conf_unsafe_reason(const struct stat *st) {
         return NULL;
 }
 
-/* *file: NULL where the file does not exist and may be absent. */
-static int open_file(const char *path, bool may_be_absent, struct problems *problems, FILE **ret) {
+int conf_read_file(const char *path, bool may_be_absent, struct problems *problems, char **ret, size_t *ret_size) {
         _cleanup_close_ int fd = -1;
+        _cleanup_free_ char *text = NULL;
+        size_t size = 0;
         const char *reason;
         struct stat st;
-        FILE *f;
+        ssize_t n;
 
         fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-        if (fd < 0 && errno == ENOENT && may_be_absent) {
-                *ret = NULL;
+        if (fd < 0 && errno == ENOENT && may_be_absent)
                 return 0;
-        }
         if (fd < 0 || fstat(fd, &st) < 0) {
                 problems_add(problems, false, path, 0, "cannot be read: %s", strerror(errno));
                 return -EBADMSG;
         }
-        reason = conf_unsafe_reason(&st);
+        reason = unsafe_reason(&st);
         if (reason) {
                 problems_add(problems, false, path, 0, "refused: the file %s", reason);
                 return -EBADMSG;
         }
-        f = fdopen(fd, "re");
-        if (!f)
-                return -errno;
-        TAKE_FD(fd);
-        *ret = f;
-        return 0;
+        text = malloc((size_t) st.st_size + 1);
+        if (!text)
+                return -ENOMEM;
+        while (size < (size_t) st.st_size && (n = read(fd, text + size, (size_t) st.st_size - size)) != 0) {
+                if (n < 0) {
+                        problems_add(problems, false, path, 0, "cannot be read: %s", strerror(errno));
+                        return -EBADMSG;
+                }
+                size += (size_t) n;
+        }
+        text[size] = '\0';
+        *ret = TAKE_PTR(text);
+        *ret_size = size;
+        return 1;
 }
 
 /* Read one file into the policy; its rules are appended. 1: read · 0: absent · negative: no memory, or refused. */
 static int load_file(struct policy *policy, struct problems *problems, const char *path, bool may_be_absent) {
-        _cleanup_fclose_ FILE *f = NULL;
+        _cleanup_free_ char *text = NULL;
+        size_t size, n_errors = problems->n_errors;
         int r;
 
-        r = open_file(path, may_be_absent, problems, &f);
-        if (r < 0 || !f)
+        r = conf_read_file(path, may_be_absent, problems, &text, &size);
+        if (r <= 0)
                 return r;
-        conf_parse(f, path, policy, problems);
+        conf_check_text(text, size, path, problems);
+        if (problems->n_errors == n_errors)
+                conf_parse(text, path, policy, problems);
         return 1;
 }
 

@@ -331,18 +331,7 @@ static void load_retry(struct loader *l, const config_setting_t *s, void *target
                 error_at(l, s, "retry: max is shorter than first");
 }
 
-static void check_includes(struct loader *l, const config_setting_t *s) {
-        const char *file = config_setting_source_file(s), *reason;
-        struct stat st;
-
-        if (file && stat(file, &st) >= 0 && (reason = conf_unsafe_reason(&st)))
-                error_at(l, s, "included file %s", reason);
-        if (config_setting_is_aggregate(s))
-                for (int i = 0; i < config_setting_length(s); i++)
-                        check_includes(l, config_setting_get_elem(s, (unsigned) i));
-}
-
-void conf_parse(FILE *f, const char *path, struct policy *policy, struct problems *problems) {
+void conf_parse(const char *text, const char *path, struct policy *policy, struct problems *problems) {
         static const struct key keys[] = {
                 { "version", load_version },
                 { "startup", load_startup },
@@ -354,10 +343,9 @@ void conf_parse(FILE *f, const char *path, struct policy *policy, struct problem
         config_t config;
 
         config_init(&config);
-        if (config_read(&config, f) == CONFIG_TRUE) {
-                check_includes(&l, config_root_setting(&config));
+        if (config_read_string(&config, text) == CONFIG_TRUE)
                 load_group(&l, config_root_setting(&config), "the file", keys, ARRAY_SIZE(keys), policy);
-        } else
+        else
                 problems_add(problems, false, config_error_file(&config) ?: path, (unsigned) config_error_line(&config),
                              "%s", config_error_text(&config) ?: "cannot be parsed");
         config_destroy(&config);
