@@ -19,6 +19,8 @@ enum machine {
         _MACHINE_INVALID = -22,
 };
 
+const char *machine_to_string(enum machine m) _const_;
+
 /* When the block was first seen. Only a daemon that was there before can tell. */
 enum arrival {
         ARRIVAL_UNKNOWN, /* a single look at the system */

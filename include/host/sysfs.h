@@ -18,6 +18,8 @@ struct sysfs;
 /* root: "/" or a captured tree. -EOPNOTSUPP: the kernel has no memory blocks (no hot-plug support, or not mounted) ·
  * -EBADMSG: block_size_bytes is not a power of two. */
 int sysfs_open(const char *root, struct sysfs **ret);
+/* For sysfs_read_text() only: also where there are no memory blocks. */
+int sysfs_open_texts(const char *root, struct sysfs **ret);
 void sysfs_close(struct sysfs *fs);
 DEFINE_CLEANUP(struct sysfs, sysfs_close)
 

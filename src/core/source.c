@@ -4,6 +4,19 @@
 #include <ctype.h>
 #include <string.h>
 
+const char *machine_to_string(enum machine m) {
+        static const char *const names[_MACHINE_MAX] = {
+                [MACHINE_PLAIN] = "plain",
+                [MACHINE_HYPERV] = "hyperv",
+                [MACHINE_XEN] = "xen",
+                [MACHINE_DLPAR] = "dlpar",
+                [MACHINE_S390] = "s390",
+                [MACHINE_PROBE] = "probe",
+        };
+
+        return m >= 0 && m < _MACHINE_MAX ? names[m] : NULL;
+}
+
 static bool has_prefix(const char *s, const char *prefix) {
         return strncmp(s, prefix, strlen(prefix)) == 0;
 }

@@ -106,6 +106,8 @@ static int add_counter(struct parser *p, const char *key, size_t size, uint64_t 
         if (!GROW(p->out.counters, p->out.n_counters, p->capacity_counters))
                 return -ENOMEM;
         name[size] = '\0'; /* a blank or colon stood there */
+        if (p->section != SECTION_NODE && current_zone(p)->n_counters == 0)
+                current_zone(p)->counters = p->out.n_counters; /* per-node stats lie before them */
         p->out.counters[p->out.n_counters++] = (struct counter) { .key = name, .value = value };
         if (p->section == SECTION_NODE)
                 p->out.nodes[p->out.n_nodes - 1].n_counters++;

@@ -69,20 +69,29 @@ static bool parse_node(const char *name, uint32_t *ret) {
         return parse_numbered(name, "node", ret) && *ret < NODES_MAX;
 }
 
-int sysfs_open(const char *root, struct sysfs **ret) {
+int sysfs_open_texts(const char *root, struct sysfs **ret) {
         _cleanup_(sysfs_closep) struct sysfs *fs = NULL;
-        char text[64];
-        int r;
 
         fs = malloc(sizeof(*fs) + strlen(root) + 1);
         if (!fs)
                 return -ENOMEM;
         *fs = (struct sysfs) { .root_fd = -1, .memory_fd = -1 };
         strcpy(fs->root, root);
-
         fs->root_fd = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
         if (fs->root_fd < 0)
                 return -errno;
+        *ret = TAKE_PTR(fs);
+        return 0;
+}
+
+int sysfs_open(const char *root, struct sysfs **ret) {
+        _cleanup_(sysfs_closep) struct sysfs *fs = NULL;
+        char text[64];
+        int r;
+
+        r = sysfs_open_texts(root, &fs);
+        if (r < 0)
+                return r;
         fs->memory_fd = openat(fs->root_fd, MEMORY_DIR, O_PATH | O_DIRECTORY | O_CLOEXEC);
         if (fs->memory_fd < 0)
                 return errno == ENOENT ? -EOPNOTSUPP : -errno;
