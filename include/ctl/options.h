@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* The command line: options stand before or after the verb. */
+
+#include <stdio.h>
+
+#include "core/macro.h"
+
+/* Options that some verbs only understand; the others hold for all. */
+enum option_group {
+        OPTIONS_COLUMNS = 1 << 0,
+        OPTIONS_SPLIT = 1 << 1,
+        OPTIONS_ALL = 1 << 2,
+};
+
+struct options {
+        bool json, legend, bytes, all, help, version;
+        const char *columns; /* NULL: the verb's */
+        const char *split;   /* NULL: where a shown column changes */
+        const char *sysroot; /* "/" unless told */
+        const char *config;  /* NULL: the system's */
+        unsigned groups;     /* of the options that were given */
+};
+
+/* Complains and returns -EINVAL on what it does not know. The words that are not options are left in argv, from its
+ * begin on and ended by NULL. */
+int options_parse(int argc, char **argv, struct options *ret, int *ret_n);
+
+/* Complains and returns -EINVAL if an option was given that the verb does not understand. */
+int options_check(const struct options *o, const char *verb, unsigned groups);
+
+/* The lines of --help for the options of these groups and those that hold for all. */
+void options_print_help(unsigned groups);

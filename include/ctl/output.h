@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* Everything that goes to standard output: tables through libsmartcols, JSON through jansson, "key: value" lines. */
+
+#include <jansson.h>
+
+#include "core/block.h"
+#include "ctl/text.h"
+
+/* The columns a verb can print: the header, -o and --help all come from here. */
+struct column {
+        const char *name;
+        const char *help;
+        bool right;    /* numbers */
+        bool repeated; /* stands for several columns, whose names are known at run time */
+};
+
+struct column_set {
+        const struct column *items;
+        size_t n;
+};
+
+#define COLUMNS_MAX 16
+
+/* Which of them, in which order. */
+struct column_choice {
+        unsigned items[COLUMNS_MAX];
+        size_t n;
+};
+
+/* "RANGE,SIZE", or "+SIZE" to add to all; NULL is all. Complains and returns -EINVAL if there is no such column. */
+int column_choice_parse(const struct column_set *set, const char *list, struct column_choice *ret);
+bool column_choice_has(const struct column_choice *c, unsigned column) _pure_;
+
+struct libscols_table;
+struct libscols_line;
+
+struct table {
+        struct libscols_table *scols;
+        struct libscols_line *line;
+        int position[COLUMNS_MAX]; /* where a column of the set is shown, -1: it is not */
+};
+
+/* repeated: the names of what a repeated column stands for. */
+void table_init(struct table *t, const struct column_set *set, const struct column_choice *choice, bool legend,
+                const char *const *repeated, size_t n_repeated);
+void table_done(struct table *t);
+void table_add_row(struct table *t);
+/* The cell of the last row. Without text it says "-": an empty one would shift the words of the line. */
+void table_set(struct table *t, unsigned column, const char *text);
+void table_set_nth(struct table *t, unsigned column, size_t nth, const char *text);
+void table_print(struct table *t);
+
+/* "           key: value" */
+void print_field(const char *key, const char *format, ...) _printf_(2, 3);
+
+/* JSON. Values are taken over, and no function fails: see out_of_memory(). */
+json_t *json_new_object(void);
+json_t *json_new_array(void);
+json_t *json_text(const char *s);          /* bytes that are no UTF-8 become "?" */
+json_t *json_name(const char *s);          /* null for "" */
+json_t *json_unsigned(uint64_t value);
+void json_set(json_t *object, const char *key, json_t *value);
+void json_add(json_t *array, json_t *value);
+json_t *json_nodes(const struct node_set *nodes);
+json_t *json_zones(const struct block *b);
+void json_print(const json_t *root);
+
+/* What was printed has reached its file; complains if not. To be called once, at the end. 0 or -errno. */
+int output_finish(void);

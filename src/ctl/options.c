@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "ctl/options.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <string.h>
+
+#include "ctl/text.h"
+
+static void set_json(struct options *o, const char *argument) {
+        (void) argument;
+        o->json = true;
+}
+
+static void set_no_legend(struct options *o, const char *argument) {
+        (void) argument;
+        o->legend = false;
+}
+
+static void set_bytes(struct options *o, const char *argument) {
+        (void) argument;
+        o->bytes = true;
+}
+
+static void set_columns(struct options *o, const char *argument) {
+        o->columns = argument;
+}
+
+static void set_split(struct options *o, const char *argument) {
+        o->split = argument;
+}
+
+static void set_all(struct options *o, const char *argument) {
+        (void) argument;
+        o->all = true;
+}
+
+static void set_sysroot(struct options *o, const char *argument) {
+        o->sysroot = argument;
+}
+
+static void set_config(struct options *o, const char *argument) {
+        o->config = argument;
+}
+
+static void set_direct(struct options *o, const char *argument) {
+        (void) o, (void) argument; /* what is done anyway, as long as no daemon is asked */
+}
+
+static void set_help(struct options *o, const char *argument) {
+        (void) argument;
+        o->help = true;
+}
+
+static void set_version(struct options *o, const char *argument) {
+        (void) argument;
+        o->version = true;
+}
+
+/* Letters are lsmem's where it has the option. */
+static const struct {
+        const char *name;
+        const char *argument;
+        const char *help;
+        void (*set)(struct options *o, const char *argument);
+        unsigned group; /* 0: every verb takes it */
+        char letter;
+} specs[] = {
+        { "json", NULL, "print JSON", set_json, 0, 'J' },
+        { "no-legend", NULL, "neither headings nor a summary", set_no_legend, 0, 'n' },
+        { "bytes", NULL, "sizes in bytes, not 1.5G", set_bytes, 0, 'b' },
+        { "output", "COLS", "the columns to show: RANGE,SIZE; +NAME adds one to the usual ones", set_columns,
+          OPTIONS_COLUMNS, 'o' },
+        { "split", "COLS", "begin a new range where one of these changes (default: any that is shown); none: nowhere",
+          set_split, OPTIONS_SPLIT, 'S' },
+        { "all", NULL, "list: a line for each block; explain: also the rules that do not match", set_all,
+          OPTIONS_ALL, 'a' },
+        { "sysroot", "DIR", "look at the system captured in this folder", set_sysroot, 0, 's' },
+        { "config", "FILE", "the policy to judge by, instead of the system's", set_config, 0, 0 },
+        { "direct", NULL, "read the system, do not ask the daemon", set_direct, 0, 0 },
+        { "help", NULL, "this help, or that of the verb", set_help, 0, 'h' },
+        { "version", NULL, "the version of this program", set_version, 0, 'V' },
+};
+
+#define N_OPTIONS ARRAY_SIZE(specs)
+#define ID_FIRST 256 /* what getopt_long() returns for specs[0]; letters are below */
+
+static int find_id(int id) {
+        for (size_t i = 0; i < N_OPTIONS; i++)
+                if (id == ID_FIRST + (int) i || (specs[i].letter && id == specs[i].letter))
+                        return (int) i;
+        return -EINVAL;
+}
+
+static int complain_unknown(const char *word, int id) {
+        const char *names[N_OPTIONS], *close;
+        char letter[3] = { '-', (char) id };
+        int i = find_id(id);
+
+        if (i >= 0 && id >= ID_FIRST) {
+                complain("--%s: takes no argument", specs[i].name);
+                return -EINVAL;
+        }
+        if (id != 0 && id < ID_FIRST)
+                word = letter;
+        for (size_t k = 0; k < N_OPTIONS; k++)
+                names[k] = specs[k].name;
+        close = strncmp(word, "--", 2) == 0 ? closest_word(word + 2, names, N_OPTIONS) : NULL;
+        if (close)
+                complain("%s: no such option; did you mean --%s?", word, close);
+        else
+                complain("%s: no such option; \"memhpctl help\" lists them", word);
+        return -EINVAL;
+}
+
+int options_parse(int argc, char **argv, struct options *ret, int *ret_n) {
+        struct options o = { .legend = true, .sysroot = "/" };
+        struct option options[N_OPTIONS + 1] = {};
+        /* "-": words are reported in order instead of argv being permuted, which POSIXLY_CORRECT would turn off. */
+        char letters[2 * N_OPTIONS + 3] = "-:", *p = letters + 2;
+        int n = 0, id, i;
+
+        for (size_t k = 0; k < N_OPTIONS; k++) {
+                options[k] = (struct option) { specs[k].name, specs[k].argument ? required_argument : no_argument, NULL,
+                                               ID_FIRST + (int) k };
+                if (specs[k].letter)
+                        *p++ = specs[k].letter;
+                if (specs[k].letter && specs[k].argument)
+                        *p++ = ':';
+        }
+        opterr = 0;
+        while ((id = getopt_long(argc, argv, letters, options, NULL)) != -1) {
+                if (id == 1) {
+                        argv[n++] = optarg;
+                        continue;
+                }
+                if (id == '?')
+                        return complain_unknown(argv[optind - 1], optopt);
+                i = find_id(id == ':' ? optopt : id);
+                if (id == ':') {
+                        complain("--%s: needs %s", specs[i].name, specs[i].argument);
+                        return -EINVAL;
+                }
+                specs[i].set(&o, optarg);
+                o.groups |= specs[i].group;
+        }
+        while (optind < argc) /* after "--" */
+                argv[n++] = argv[optind++];
+        argv[n] = NULL;
+        *ret = o;
+        *ret_n = n;
+        return 0;
+}
+
+int options_check(const struct options *o, const char *verb, unsigned groups) {
+        for (size_t i = 0; i < N_OPTIONS; i++)
+                if (specs[i].group & o->groups & ~groups) {
+                        complain("--%s: \"%s\" does not take it; see \"memhpctl help %s\"", specs[i].name, verb, verb);
+                        return -EINVAL;
+                }
+        return 0;
+}
+
+void options_print_help(unsigned groups) {
+        puts("\nOptions:");
+        for (size_t i = 0; i < N_OPTIONS; i++) {
+                const char *argument = specs[i].argument;
+                char letter[5] = "    ", name[64];
+
+                if (specs[i].group & ~groups)
+                        continue;
+                if (specs[i].letter)
+                        snprintf(letter, sizeof(letter), "-%c, ", specs[i].letter);
+                snprintf(name, sizeof(name), "--%s%s%s", specs[i].name, argument ? " " : "", argument ?: "");
+                printf("  %s%-14s %s\n", letter, name, specs[i].help);
+        }
+}

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "ctl/statistics.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "ctl/facts.h"
+
+static enum status parse_nodes(struct statistics *s, const char *text) {
+        const char *list = strncmp(text, "node:", 5) == 0 ? text + 5 : text;
+        int r;
+
+        r = parse_ranges(list, RANGES_NUMBERS, &s->nodes);
+        if (r == -ENOMEM)
+                out_of_memory();
+        if (r < 0) {
+                complain("%s: not a node: expected a number, or several as in 0-3,8", text);
+                return STATUS_USAGE;
+        }
+        s->nodes_text = list;
+        return STATUS_DONE;
+}
+
+enum status statistics_open(struct statistics *s, const struct options *o, enum sysfs_text which, const char *nodes) {
+        _cleanup_(sysfs_closep) struct sysfs *fs = NULL;
+        enum status status;
+        int r;
+
+        *s = (struct statistics) {};
+        if (nodes) {
+                status = parse_nodes(s, nodes);
+                if (status != STATUS_DONE)
+                        return status;
+        }
+        r = sysfs_open_texts(o->sysroot, &fs);
+        if (r < 0) {
+                complain("%s: cannot be opened: %s", o->sysroot, strerror(-r));
+                return STATUS_FAILED;
+        }
+        r = sysfs_read_text(fs, which, &s->text, &s->size);
+        if (r < 0) {
+                complain("%s: cannot be read: %s", sysfs_text_path(which), strerror(-r));
+                return STATUS_FAILED;
+        }
+        if (strcmp(o->sysroot, "/") == 0)
+                s->page_size = (uint64_t) sysconf(_SC_PAGESIZE);
+        return STATUS_DONE;
+}
+
+void statistics_done(struct statistics *s) {
+        free(s->text);
+        ranges_done(&s->nodes);
+}
+
+bool statistics_has_node(const struct statistics *s, unsigned node) {
+        return s->nodes.n == 0 || ranges_contain(&s->nodes, node);
+}
+
+enum status statistics_malformed(int error, enum sysfs_text which, unsigned line) {
+        if (error == -ENOMEM)
+                out_of_memory();
+        complain("%s:%u: malformed, or cut short: nothing is told from it", sysfs_text_path(which), line);
+        return STATUS_FAILED;
+}
+
+enum status statistics_no_node(const struct statistics *s, enum sysfs_text which) {
+        complain("node %s: not in %s", s->nodes_text, sysfs_text_path(which));
+        return STATUS_FAILED;
+}
+
+const char *format_pages(const struct statistics *s, uint64_t pages, bool bytes, char buf[static SIZE_TEXT_MAX]) {
+        uint64_t size;
+
+        if (s->page_size && !__builtin_mul_overflow(pages, s->page_size, &size))
+                return format_bytes(size, bytes, buf);
+        snprintf(buf, SIZE_TEXT_MAX, "%" PRIu64 "%s", pages, s->page_size ? "p" : "");
+        return buf;
+}
+
+void statistics_print_legend(const struct statistics *s, const struct options *o) {
+        if (o->legend && !s->page_size)
+                puts("\nFigures are pages: a captured system does not tell how large they are.");
+}

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "ctl/text.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <string.h>
+#include <wchar.h>
+#include <wctype.h>
+
+void print_safe(FILE *f, const char *s) {
+        mbstate_t state = {};
+        wchar_t c;
+
+        while (*s) {
+                size_t n = mbrtowc(&c, s, MB_CUR_MAX, &state);
+
+                if (n != 0 && n < (size_t) -2 && iswprint((wint_t) c)) {
+                        fwrite(s, 1, n, f);
+                        s += n;
+                        continue;
+                }
+                fprintf(f, "\\x%02x", (unsigned char) *s++);
+                state = (mbstate_t) {};
+        }
+}
+
+void complain(const char *format, ...) {
+        _cleanup_free_ char *text = NULL;
+        va_list ap;
+        int r;
+
+        va_start(ap, format);
+        r = vasprintf(&text, format, ap);
+        va_end(ap);
+        if (r < 0)
+                text = NULL; /* undefined, says the manual */
+        fputs("memhpctl: ", stderr);
+        print_safe(stderr, text ?: "out of memory");
+        fputc('\n', stderr);
+}
+
+void out_of_memory(void) {
+        fputs("memhpctl: out of memory\n", stderr);
+        exit(EXIT_FAILURE);
+}
+
+char *format_text(const char *format, ...) {
+        char *text;
+        va_list ap;
+        int r;
+
+        va_start(ap, format);
+        r = vasprintf(&text, format, ap);
+        va_end(ap);
+        if (r < 0)
+                out_of_memory();
+        return text;
+}
+
+const char *format_bytes(uint64_t size, bool bytes, char buf[static SIZE_TEXT_MAX]) {
+        static const char suffixes[] = "BKMGTPE";
+        unsigned unit = 0;
+        uint64_t tenths;
+
+        if (bytes) {
+                snprintf(buf, SIZE_TEXT_MAX, "%" PRIu64, size);
+                return buf;
+        }
+        while (unit < 6 && size >> (10 * unit) >= 1024)
+                unit++;
+        tenths = size >> (10 * unit);
+        if (unit > 0) {
+                uint64_t rest = size & ((UINT64_C(1) << (10 * unit)) - 1);
+
+                /* Rounded half up; the division comes first, since rest × 10 may not fit. */
+                tenths = tenths * 10 + ((rest >> (10 * (unit - 1))) * 10 + 512) / 1024;
+                if (tenths >= 10240 && unit < 6) {
+                        tenths = 10;
+                        unit++;
+                }
+                if (tenths % 10) {
+                        snprintf(buf, SIZE_TEXT_MAX, "%" PRIu64 ".%u%c", tenths / 10, (unsigned) (tenths % 10),
+                                 suffixes[unit]);
+                        return buf;
+                }
+                tenths /= 10;
+        }
+        snprintf(buf, SIZE_TEXT_MAX, "%" PRIu64 "%c", tenths, suffixes[unit]);
+        return buf;
+}
+
+char *format_nodes(const struct node_set *nodes) {
+        char *text = NULL;
+        size_t size;
+        FILE *f = open_memstream(&text, &size);
+        const char *comma = "";
+
+        if (!f)
+                out_of_memory();
+        for (int first = node_set_next(nodes, 0), last; first >= 0; first = node_set_next(nodes, (unsigned) last + 1)) {
+                for (last = first; node_set_has(nodes, (unsigned) last + 1);)
+                        last++;
+                fprintf(f, last > first ? "%s%d-%d" : "%s%d", comma, first, last);
+                comma = ",";
+        }
+        if (fclose(f) != 0)
+                out_of_memory();
+        return text;
+}
+
+size_t block_list_zones(const struct block *b, enum zone ret[static _ZONE_MAX]) {
+        size_t n = 0;
+
+        if (b->first_zone >= 0 && (b->zones & ZONE_BIT(b->first_zone)))
+                ret[n++] = b->first_zone;
+        for (enum zone z = 0; z < _ZONE_MAX; z++)
+                if (z != b->first_zone && (b->zones & ZONE_BIT(z)))
+                        ret[n++] = z;
+        return n;
+}
+
+char *format_zones(const struct block *b) {
+        enum zone zones[_ZONE_MAX];
+        size_t n = block_list_zones(b, zones), length = 0;
+        char buf[64];
+
+        if (n == 0)
+                return format_text("%s", b->zones_known ? "none" : "unknown");
+        for (size_t i = 0; i < n && length < sizeof(buf); i++)
+                length += (size_t) snprintf(buf + length, sizeof(buf) - length, "%s%s", i ? "/" : "",
+                                            zone_to_string(zones[i]));
+        return format_text("%s", buf);
+}
+
+/* Insertions, deletions, replacements and swaps of neighbours; words longer than the table are far from everything. */
+static unsigned word_distance(const char *a, const char *b) {
+        enum { MAX_LENGTH = 24 };
+        unsigned d[MAX_LENGTH + 1][MAX_LENGTH + 1];
+        size_t n = strlen(a), m = strlen(b);
+
+        if (n > MAX_LENGTH || m > MAX_LENGTH)
+                return UINT32_MAX;
+        for (unsigned i = 0; i <= n; i++)
+                for (unsigned j = 0; j <= m; j++) {
+                        if (i == 0 || j == 0) {
+                                d[i][j] = i + j;
+                                continue;
+                        }
+                        d[i][j] = d[i - 1][j - 1] + (a[i - 1] != b[j - 1]);
+                        d[i][j] = MIN(d[i][j], d[i - 1][j] + 1);
+                        d[i][j] = MIN(d[i][j], d[i][j - 1] + 1);
+                        if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
+                                d[i][j] = MIN(d[i][j], d[i - 2][j - 2] + 1);
+                }
+        return d[n][m];
+}
+
+const char *closest_word(const char *typed, const char *const *candidates, size_t n) {
+        unsigned best_distance = 3;
+        const char *best = NULL;
+
+        for (size_t i = 0; i < n; i++) {
+                unsigned distance = word_distance(typed, candidates[i]);
+                bool begins = typed[0] && strncmp(candidates[i], typed, strlen(typed)) == 0;
+
+                /* A word is close if at most a third of it differs, or if it was cut short. */
+                if (begins)
+                        distance = 0;
+                else if (distance > (strlen(candidates[i]) + 2) / 3)
+                        continue;
+                if (distance < best_distance) {
+                        best_distance = distance;
+                        best = candidates[i];
+                }
+        }
+        return best;
+}

@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The program under test, and its results."""
+
+import json
+import os
+import subprocess
+
+from .tree import Tree
+
+
+class Result:
+    def __init__(self, process):
+        self.status = process.returncode
+        self.out = process.stdout.decode("utf-8", "surrogateescape")
+        self.err = process.stderr.decode("utf-8", "surrogateescape")
+
+    def __repr__(self):
+        return f"exit {self.status}\nstdout: {self.out}\nstderr: {self.err}"
+
+    @property
+    def json(self):
+        return json.loads(self.out)
+
+    @property
+    def rows(self):
+        """The words of each line, up to the blank line before a summary."""
+        return [line.split() for line in self.out.split("\n\n")[0].splitlines()]
+
+
+class Ctl:
+    def __init__(self, program, folder):
+        self.program = program
+        self.folder = folder
+        self.trees = 0
+
+    def tree(self):
+        self.trees += 1
+        return Tree(os.path.join(self.folder, f"root{self.trees}"))
+
+    def file(self, name, text, mode=0o644):
+        path = os.path.join(self.folder, name)
+        with open(path, "wb") as f:
+            f.write(text if isinstance(text, bytes) else text.encode())
+        os.chmod(path, mode)
+        return path
+
+    def run(self, *arguments, tree=None, stdout=subprocess.PIPE, locale="C.UTF-8"):
+        command = [self.program]
+        if tree:
+            command += ["--sysroot", tree.root]
+        environment = dict(os.environ, LC_ALL=locale)
+        return Result(subprocess.run(command + [str(a) for a in arguments], stdin=subprocess.DEVNULL, stdout=stdout,
+                                     stderr=subprocess.PIPE, timeout=120, env=environment, check=False)
+                      if stdout == subprocess.PIPE else self._run_to(command, arguments, stdout, environment))
+
+    @staticmethod
+    def _run_to(command, arguments, stdout, environment):
+        process = subprocess.run(command + [str(a) for a in arguments], stdin=subprocess.DEVNULL, stdout=stdout,
+                                 stderr=subprocess.PIPE, timeout=120, env=environment, check=False)
+        process.stdout = b""
+        return process
