@@ -37,7 +37,7 @@ static const struct verb {
         { "explain", "SEL", "what the policy wants for each block, by which rule, and why", verb_explain, 1, 1,
           OPTIONS_ALL, VERB_SELECTOR, NULL },
         { "zones", "[NODE]", "the memory of each zone, and its watermarks", verb_zones, 0, 1,
-          OPTIONS_COLUMNS, 0, &zones_columns },
+          OPTIONS_COLUMNS | OPTIONS_ALL, 0, &zones_columns },
         { "buddy", "[NODE]", "free blocks of each order in each zone", verb_buddy, 0, 1,
           OPTIONS_COLUMNS, 0, &buddy_columns },
         { "check", "[FILE]", "check a configuration, the system's or this file", verb_check, 0, 1,

@@ -73,7 +73,7 @@ static const struct {
           OPTIONS_COLUMNS, 'o' },
         { "split", "COLS", "begin a new range where one of these changes (default: any that is shown); none: nowhere",
           set_split, OPTIONS_SPLIT, 'S' },
-        { "all", NULL, "list: a line for each block; explain: also the rules that do not match", set_all,
+        { "all", NULL, "list: a line for each block; explain: also the rules that do not match; zones: also the empty ones", set_all,
           OPTIONS_ALL, 'a' },
         { "sysroot", "DIR", "look at the system captured in this folder", set_sysroot, 0, 's' },
         { "config", "FILE", "the policy to judge by, instead of the system's", set_config, 0, 0 },

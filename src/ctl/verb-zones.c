@@ -37,7 +37,8 @@ static void print_table(const struct zoneinfo *info, const struct statistics *s,
                         { COL_SPANNED, z->spanned }, { COL_PRESENT, z->present }, { COL_MANAGED, z->managed },
                 };
 
-                if (!statistics_has_node(s, z->node))
+                /* The kernel lists every zone of every node, memory in it or not. */
+                if (!statistics_has_node(s, z->node) || (z->spanned == 0 && !o->all))
                         continue;
                 snprintf(node, sizeof(node), "%u", z->node);
                 table_add_row(&t);
