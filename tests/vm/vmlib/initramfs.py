@@ -1,0 +1,180 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The guest's whole user space: busybox, our programs, what they need, and the agent.
+
+The archive ("newc") is written here instead of through cpio(1) and a staging folder: no root, no device nodes on
+the host, no temporary files, and equal content gives an equal archive, so it can be cached by its hash.
+"""
+
+import gzip
+import hashlib
+import lzma
+import os
+import re
+import shutil
+import stat
+import subprocess
+
+from . import agent
+
+PROGRAMS = ("memhpd", "memhpctl")
+TOOLS = ("ndctl", "daxctl")
+
+
+class NoInitramfs(Exception):
+    """The guest's user space cannot be put together, and why."""
+
+
+class Archive:
+    """Files by their path in the guest; parents are made as needed."""
+
+    def __init__(self):
+        self._entries = {}
+
+    def add_folder(self, path):
+        parts = path.strip("/").split("/")
+        for n in range(1, len(parts) + 1):
+            self._entries.setdefault("/".join(parts[:n]), (stat.S_IFDIR | 0o755, b"", (0, 0)))
+
+    def add(self, path, data, mode=0o644):
+        self.add_folder(os.path.dirname(path))
+        self._entries[path.strip("/")] = (stat.S_IFREG | mode, data, (0, 0))
+
+    def add_link(self, path, target):
+        self.add_folder(os.path.dirname(path))
+        self._entries[path.strip("/")] = (stat.S_IFLNK | 0o777, target.encode(), (0, 0))
+
+    def add_device(self, path, major, minor):
+        self.add_folder(os.path.dirname(path))
+        self._entries[path.strip("/")] = (stat.S_IFCHR | 0o600, b"", (major, minor))
+
+    def add_host_file(self, source, path, mode=0o644):
+        with open(source, "rb") as f:
+            self.add(path, f.read(), mode)
+
+    def has(self, path):
+        return path.strip("/") in self._entries
+
+    def pack(self):
+        out = bytearray()
+        inode = 0
+        for path in sorted(p for p in self._entries if p):
+            inode += 1
+            mode, data, device = self._entries[path]
+            _append_entry(out, inode, path, mode, data, device)
+        _append_entry(out, 0, "TRAILER!!!", 0, b"", (0, 0))
+        return bytes(out)
+
+
+def _append_entry(out, inode, path, mode, data, device):
+    name = path.encode() + b"\0"
+    #         ino    mode  uid gid nlink mtime size       devmajor/minor rdevmajor/minor namesize check
+    fields = (inode, mode, 0, 0, 1, 0, len(data), 0, 0, device[0], device[1], len(name), 0)
+    out += b"070701" + b"".join(b"%08X" % f for f in fields) + name
+    out += b"\0" * (-len(out) % 4)
+    out += data
+    out += b"\0" * (-len(out) % 4)
+
+
+def build(kernel, builddir, cache):
+    """The path of an initramfs with the programs in `builddir`; made only when something in it changed."""
+    archive = Archive()
+    for folder in ("proc", "sys", "dev", "run", "tmp", "root", "etc/memhp", "etc/ndctl.conf.d", "var/log"):
+        archive.add_folder(folder)
+    archive.add_device("dev/console", 5, 1)
+    archive.add_device("dev/null", 1, 3)
+    archive.add("etc/passwd", b"root:x:0:0:root:/root:/bin/sh\n")
+    archive.add("etc/group", b"root:x:0:\n")
+    archive.add("init", agent.INIT.encode(), 0o755)
+
+    _add_busybox(archive)
+    for name in PROGRAMS:
+        _add_program(archive, find_program(builddir, name), f"usr/bin/{name}")
+    for name in TOOLS:
+        path = _which(name)
+        if path:
+            _add_program(archive, path, f"usr/bin/{name}")
+    _add_modules(archive, kernel)
+    return _store(archive.pack(), cache)
+
+
+def find_program(builddir, name):
+    for folder in ("", "src", ".libs", "src/.libs"):
+        path = os.path.join(builddir, folder, name)
+        if not os.path.isfile(path):
+            continue
+        # libtool leaves a shell script in the place of a program that is linked to libraries not installed yet
+        real = os.path.join(os.path.dirname(path), ".libs", name)
+        return real if os.path.isfile(real) else path
+    raise NoInitramfs(f"{builddir}: no {name} there: build it first, or say --builddir")
+
+
+def _which(name):
+    return shutil.which(name, path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin:/usr/bin:/bin")
+
+
+def _add_busybox(archive):
+    path = _which("busybox")
+    if not path:
+        raise NoInitramfs("no busybox (Debian: busybox-static)")
+    # A dynamic busybox works as well, with its libraries.
+    _add_program(archive, path, "bin/busybox")
+    names = subprocess.run([path, "--list"], capture_output=True, text=True, check=True).stdout.split()
+    for name in names:
+        if name != "busybox":
+            archive.add_link(f"bin/{name}", "busybox")
+
+
+def _add_program(archive, source, path):
+    archive.add_host_file(source, path, 0o755)
+    shown = subprocess.run(["ldd", source], capture_output=True, text=True, check=False).stdout
+    missing = re.findall(r"(\S+) => not found", shown)
+    if missing:
+        raise NoInitramfs(f"{source}: cannot find {', '.join(missing)}")
+    for library in re.findall(r"(?:=>\s*|^\s*)(/\S+)\s+\(0x", shown, re.MULTILINE):
+        if not archive.has(library):
+            archive.add_host_file(os.path.realpath(library), library, 0o755)
+
+
+def _add_modules(archive, kernel):
+    """The modules, unpacked since busybox's insmod reads only plain ones, and the order to load them."""
+    names = []
+    for name, path in kernel.modules:
+        with open(path, "rb") as f:
+            data = f.read()
+        if path.endswith(".xz"):
+            data = lzma.decompress(data)
+        elif path.endswith(".zst"):
+            data = subprocess.run(["zstd", "-dqc"], input=data, capture_output=True, check=True).stdout
+        elif path.endswith(".gz"):
+            data = gzip.decompress(data)
+        archive.add(f"lib/memhp-modules/{name}.ko", data)
+        names.append(name)
+    archive.add("etc/modules", "".join(f"{n}\n" for n in names).encode())
+    # ndctl asks libkmod, which complains loudly when there is no such folder at all.
+    folder = f"lib/modules/{kernel.version}"
+    for index in ("modules.dep", "modules.dep.bin", "modules.alias", "modules.symbols", "modules.builtin"):
+        archive.add(f"{folder}/{index}", b"")
+
+
+def _store(data, cache):
+    os.makedirs(cache, exist_ok=True)
+    path = os.path.join(cache, f"initramfs-{hashlib.sha256(data).hexdigest()[:16]}")
+    if os.path.exists(path):
+        os.utime(path)
+        return path
+    if shutil.which("zstd"):
+        packed = subprocess.run(["zstd", "-qc", "-3"], input=data, capture_output=True, check=True).stdout
+    else:
+        packed = gzip.compress(data, 6, mtime=0)
+    part = f"{path}.{os.getpid()}.part"
+    with open(part, "wb") as f:
+        f.write(packed)
+    os.rename(part, path)
+    _forget_old(cache)
+    return path
+
+
+def _forget_old(cache, keep=3):
+    mine = [os.path.join(cache, f) for f in os.listdir(cache) if f.startswith("initramfs-")]
+    for path in sorted(mine, key=os.path.getmtime)[:-keep]:
+        os.unlink(path)

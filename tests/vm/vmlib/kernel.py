@@ -1,0 +1,182 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The kernel under test: the distribution's own package, unpacked, never installed.
+
+Only what a guest needs is kept in the cache (the image, its configuration and the wanted modules with
+their dependencies, about 15 MiB), because the unpacked package is 400 MiB.
+"""
+
+import fcntl
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+
+META_PACKAGE = "linux-image-amd64"
+
+# What hot-added memory comes through, and the port the command channel uses.
+WANTED_MODULES = (
+    "virtio_pci", "virtio_console", "virtio_mem",
+    "nfit", "nd_pmem", "dax_pmem", "device_dax", "kmem", "dax_hmem",
+)
+
+
+class NoKernel(Exception):
+    """There is no kernel to test with, and why."""
+
+
+class Kernel:
+    """An image and the modules to load, as (name, path) in the order to load them."""
+
+    def __init__(self, version, image, modules):
+        self.version = version
+        self.image = image
+        self.modules = modules
+
+
+def obtain(cache, unpacked=None):
+    """The kernel from the cache, else from `unpacked` (a package's tree), else from the package itself."""
+    if unpacked:
+        return _open_tree(unpacked)
+
+    os.makedirs(cache, exist_ok=True)
+    with open(os.path.join(cache, "lock"), "w", encoding="ascii") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        kept = os.path.join(cache, "kernel")
+        if _stamp(kept) != _expected_stamp():
+            _fill(cache, kept)
+        return _open_tree(kept)
+
+
+def _expected_stamp():
+    return " ".join(WANTED_MODULES)
+
+
+def _stamp(kept):
+    try:
+        with open(os.path.join(kept, "stamp"), encoding="ascii") as f:
+            return f.read()
+    except OSError:
+        return None
+
+
+def _fill(cache, kept):
+    with tempfile.TemporaryDirectory(dir=cache) as work:
+        package = _download(work)
+        tree = os.path.join(work, "tree")
+        _check_run(["dpkg-deb", "-x", package, tree])
+        small = os.path.join(work, "small")
+        _keep_needed(tree, small)
+        with open(os.path.join(small, "stamp"), "w", encoding="ascii") as f:
+            f.write(_expected_stamp())
+        shutil.rmtree(kept, ignore_errors=True)
+        os.rename(small, kept)
+
+
+def _download(folder):
+    if not shutil.which("apt-get"):
+        raise NoKernel("no apt-get to fetch a kernel with (see --kernel)")
+    name = _resolve()
+    if not name:
+        # A freshly installed machine or a container may have no package lists yet.
+        _check_run(["apt-get", "-qq", "update"])
+        name = _resolve()
+    if not name:
+        raise NoKernel(f"no package {META_PACKAGE} known to apt")
+
+    # The sandbox user cannot write to our folder, and would only warn.
+    command = ["apt-get", "-qq", "-o", "APT::Sandbox::User=root", "download", name]
+    if subprocess.run(command, cwd=folder, capture_output=True, check=False).returncode != 0:
+        # Lists that are older than the archive name a version that is gone.
+        _check_run(["apt-get", "-qq", "update"])
+        name = _resolve()
+        _check_run(command[:-1] + [name], cwd=folder)
+    packages = [f for f in os.listdir(folder) if f.endswith(".deb")]
+    if not packages:
+        raise NoKernel(f"apt-get download {name} left no file")
+    return os.path.join(folder, packages[0])
+
+
+def _resolve():
+    shown = subprocess.run(["apt-cache", "depends", "--important", META_PACKAGE], capture_output=True,
+                           text=True, check=False).stdout
+    names = re.findall(r"Depends: (linux-image-\d\S*)", shown)
+    return names[0] if names else None
+
+
+def _check_run(command, **options):
+    # An ordinary user's PATH has no sbin, where depmod is.
+    program = shutil.which(command[0], path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
+    if not program:
+        raise NoKernel(f"no {command[0]} here")
+    done = subprocess.run([program] + command[1:], capture_output=True, text=True, check=False, **options)
+    if done.returncode != 0:
+        raise NoKernel(f"{command[0]} failed: {done.stderr.strip() or done.stdout.strip()}")
+    return done.stdout
+
+
+def _keep_needed(tree, small):
+    """Copy the image, its configuration and the wanted modules with what they depend on."""
+    version, boot, modules = _parts(tree)
+    _check_run(["depmod", "-b", tree, version])
+    os.makedirs(os.path.join(small, "boot"))
+    for name in (f"vmlinuz-{version}", f"config-{version}"):
+        shutil.copy(os.path.join(boot, name), os.path.join(small, "boot"))
+    target = os.path.join(small, "lib/modules", version)
+    needed = _load_order(modules)
+    for path in needed:
+        copy = os.path.join(target, path)
+        os.makedirs(os.path.dirname(copy), exist_ok=True)
+        shutil.copy(os.path.join(modules, path), copy)
+    shutil.copy(os.path.join(modules, "modules.dep"), target)
+    for name in ("modules.builtin", "modules.order"):
+        if os.path.exists(os.path.join(modules, name)):
+            shutil.copy(os.path.join(modules, name), target)
+
+
+def _parts(tree):
+    boot = os.path.join(tree, "boot")
+    images = sorted(f for f in os.listdir(boot) if f.startswith("vmlinuz-")) if os.path.isdir(boot) else []
+    if not images:
+        raise NoKernel(f"{boot}: no vmlinuz-*")
+    version = images[-1][len("vmlinuz-"):]
+    for lib in ("lib", "usr/lib"):
+        modules = os.path.join(tree, lib, "modules", version)
+        if os.path.isdir(modules):
+            return version, boot, modules
+    raise NoKernel(f"{tree}: no modules of {version}")
+
+
+def _module_name(path):
+    return re.sub(r"\.ko(\.\w+)?$", "", os.path.basename(path)).replace("-", "_")
+
+
+def _load_order(modules):
+    """Paths of the wanted modules, dependencies first. A wanted module that is built in is left out."""
+    depends, by_name = {}, {}
+    with open(os.path.join(modules, "modules.dep"), encoding="utf-8") as f:
+        for line in f:
+            path, _, rest = line.partition(":")
+            depends[path] = rest.split()
+            by_name[_module_name(path)] = path
+    order = []
+
+    def visit(path):
+        if path in order:
+            return
+        for other in depends[path]:
+            visit(other)
+        order.append(path)
+
+    for name in WANTED_MODULES:
+        if name in by_name:
+            visit(by_name[name])
+    return order
+
+
+def _open_tree(tree):
+    version, boot, modules = _parts(tree)
+    if not os.path.exists(os.path.join(modules, "modules.dep")):
+        _check_run(["depmod", "-b", tree, version])
+    order = [(_module_name(path), os.path.join(modules, path)) for path in _load_order(modules)]
+    return Kernel(version, os.path.join(boot, f"vmlinuz-{version}"), order)

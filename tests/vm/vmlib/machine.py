@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The machine as its owner sees it: a case with free slots, and hands that plug and pull memory.
+
+Node 0 has the CPUs and the boot memory, nodes 1 and 2 are empty. Nothing added here reserves memory on the host.
+"""
+
+from . import agent
+from .qemu import Qemu, QemuError
+
+MIB = 1 << 20
+GIB = 1 << 30
+BLOCK = 128 * MIB       # the block size of x86-64 with so little memory; guests check that it is so
+
+
+class Machine:
+    def __init__(self, kernel, initramfs, virtio_mem_max=0, virtio_mem_node=2, boot_memory=GIB, append="",
+                 hard_limit=300):
+        args = ["-machine", "q35,nvdimm=on,usb=off", "-smp", "2,maxcpus=4",
+                "-m", f"{boot_memory // MIB}M,slots=32,maxmem=96G",
+                "-object", f"memory-backend-ram,id=boot,size={boot_memory}",
+                "-numa", "node,nodeid=0,cpus=0-1,memdev=boot",
+                # Linux numbers nodes in the order in which the firmware mentions them, and those it never mentions
+                # cannot be added to. QEMU mentions an empty node only for its CPUs: here, CPUs that may come one day.
+                "-numa", "node,nodeid=1,cpus=2", "-numa", "node,nodeid=2,cpus=3",
+                "-device", f"virtserialport,chardev=agent,name={agent.PORT_NAME}"]
+        if virtio_mem_max:
+            # The root bus of q35 takes no hot-plugged devices, so this one is there from the start, empty. Its address
+            # is far up: DIMMs then come at 4 GiB, as they do without it.
+            args += ["-object", f"memory-backend-ram,id=vmem,size={virtio_mem_max},reserve=off",
+                     "-device", f"virtio-mem-pci,id=vm0,memdev=vmem,node={virtio_mem_node},requested-size=0,"
+                                f"memaddr={16 * GIB}"]
+        self.qemu = Qemu(kernel, initramfs, args, append, hard_limit)
+
+    def plug_dimm(self, name, size, node):
+        self._add_backend(name, size)
+        self.qemu.command("device_add", driver="pc-dimm", id=name, memdev=f"mem-{name}", node=node)
+
+    def plug_nvdimm(self, name, size, node, label_size=2 * MIB):
+        self._add_backend(name, size)
+        self.qemu.command("device_add", driver="nvdimm", id=name, memdev=f"mem-{name}", node=node,
+                          **{"label-size": label_size})
+
+    def _add_backend(self, name, size):
+        self.qemu.command("object-add", **{"qom-type": "memory-backend-ram", "id": f"mem-{name}", "size": size,
+                                           "reserve": False})
+
+    def unplug(self, name, timeout=60):
+        """Ask the guest to let the device go and wait until it did; QemuError when it refuses."""
+        self.qemu.forget_events()
+        self.qemu.command("device_del", id=name)
+        event = self.qemu.wait_event(("DEVICE_DELETED", "MEM_UNPLUG_ERROR", "DEVICE_UNPLUG_GUEST_ERROR"),
+                                     lambda data: data.get("device") == name, timeout, f"unplug {name}")
+        if event["event"] != "DEVICE_DELETED":
+            raise QemuError(f"unplug {name}: the guest refused ({event['event']})")
+        self.qemu.command("object-del", id=f"mem-{name}")
+
+    def resize_virtio_mem(self, size):
+        self.qemu.command("qom-set", path="/machine/peripheral/vm0", property="requested-size", value=size)
+
+    def virtio_mem_size(self):
+        """What the guest has really taken."""
+        return self.qemu.command("qom-get", path="/machine/peripheral/vm0", property="size")
+
+    def dimms(self):
+        return {d["data"]["id"]: d["data"] for d in self.qemu.command("query-memory-devices")}
