@@ -107,10 +107,20 @@ bool rule_match(const struct rule *r, const struct block *b, enum match_key *ret
         return true;
 }
 
+/* Also by several together: 0-3 by 0-1,2-3. */
 static bool range_is_covered(const struct ranges *by, const struct range *r) {
-        for (size_t i = 0; i < by->n; i++)
-                if (by->items[i].first <= r->first && by->items[i].last >= r->last)
+        uint64_t first = r->first;
+
+        for (size_t i = 0; i < by->n;) {
+                if (by->items[i].first > first || by->items[i].last < first) {
+                        i++;
+                        continue;
+                }
+                if (by->items[i].last >= r->last)
                         return true;
+                first = by->items[i].last + 1;
+                i = 0;
+        }
         return false;
 }
 

@@ -52,11 +52,13 @@ static void classify_kmem(const struct evidence *e, struct origin *o) {
                         set_device(o, p->name, strlen(p->name));
                         o->extent = p;
                 }
-                /* A CXL window may itself be soft reserved by the firmware: the innermost parent names the technology. */
+                /* The innermost parent names the technology. But firmware soft-reserves CXL windows, too, and kernels put
+                 * that around the window or into it: look further. */
                 for (size_t i = 0; i < ARRAY_SIZE(parents); i++)
                         if (has_prefix(p->name, parents[i].prefix)) {
                                 o->source = parents[i].source;
-                                return;
+                                if (o->source != SOURCE_HMEM)
+                                        return;
                         }
         }
 }
@@ -126,7 +128,6 @@ void source_describe(const struct evidence *e, char *buf, size_t size) {
                                         : "no firmware node, not in /proc/iomem");
                 return;
         }
-        buf[0] = '\0';
         for (const struct iomem_entry *p = e->ram; p && n < size; p = iomem_parent(e->iomem, p))
                 n += (size_t) snprintf(buf + n, size - n, "%s%s", n ? " in " : "", p->name);
 }
