@@ -15,6 +15,10 @@ void problems_addv(struct problems *p, bool warning, const char *file, unsigned 
                 free(problem.file);
                 return;
         }
+        /* It quotes what people wrote, and goes to logs and terminals: one line, without control characters. */
+        for (char *c = problem.text; *c; c++)
+                if ((unsigned char) *c < 0x20 || *c == 0x7f)
+                        *c = '?';
         p->items[p->n++] = problem;
 }
 

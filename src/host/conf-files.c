@@ -32,7 +32,8 @@ int conf_read_file(const char *path, bool may_be_absent, struct problems *proble
         ssize_t n;
 
         fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-        if (fd < 0 && errno == ENOENT && may_be_absent)
+        /* A link that leads nowhere was meant to be a policy. */
+        if (fd < 0 && errno == ENOENT && may_be_absent && lstat(path, &st) < 0)
                 return 0;
         if (fd < 0 || fstat(fd, &st) < 0) {
                 problems_add(problems, false, path, 0, "cannot be read: %s", strerror(errno));
@@ -109,7 +110,7 @@ static int dropins_add(struct dropins *d, const char *dir, const char *name) {
         return 0;
 }
 
-static int find_dropins(const char *root, struct dropins *ret) {
+static int find_dropins(const char *root, struct problems *problems, struct dropins *ret) {
         static const char *const dirs[] = { SYSCONFDIR "/" DROPIN_DIR, "/run/" DROPIN_DIR, VENDORCONFDIR "/" DROPIN_DIR };
 
         for (size_t i = 0; i < ARRAY_SIZE(dirs); i++) {
@@ -121,8 +122,11 @@ static int find_dropins(const char *root, struct dropins *ret) {
                 if (asprintf(&dir, "%s%s", root, dirs[i]) < 0)
                         return -ENOMEM;
                 d = opendir(dir);
-                if (!d)
+                if (!d) {
+                        if (errno != ENOENT)
+                                problems_add(problems, false, dir, 0, "cannot be listed: %s", strerror(errno));
                         continue;
+                }
                 while (r >= 0 && (e = readdir(d))) {
                         const char *suffix = strrchr(e->d_name, '.');
 
@@ -189,7 +193,7 @@ static int load_all(struct policy *p, struct problems *problems, const char *roo
         if (r == 0)
                 problems_add(problems, false, CONF_MAIN, 0, "no configuration: neither this file nor %s exists", CONF_VENDOR);
         first = p->n_rules;
-        r = find_dropins(root, &dropins);
+        r = find_dropins(root, problems, &dropins);
         for (size_t i = 0; r >= 0 && i < dropins.n; i++) {
                 r = load_file(p, problems, dropins.paths[i], false);
                 if (r == -EBADMSG) /* go on: all errors in one pass */

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #define NAME_SIZE_MAX 64
+#define RULES_MAX 4096 /* they are counted in 16 bits, and each costs every block a look */
 
 /* One file on its way into the policy. */
 struct loader {
@@ -244,7 +245,6 @@ static void load_rule(struct loader *l, const config_setting_t *s) {
                 { "action", load_rule_action },
                 { "fallback", load_rule_fallback },
         };
-        size_t n_errors = l->problems->n_errors;
         struct rule *r;
 
         if (!expect(l, s, "rules", CONFIG_TYPE_GROUP, "a group { … } for each rule"))
@@ -262,7 +262,7 @@ static void load_rule(struct loader *l, const config_setting_t *s) {
                 r->name = NULL;
         if (!r->name || !r->file)
                 problems_add(l->problems, false, l->file, 0, "out of memory");
-        else if (r->action < 0 && l->problems->n_errors == n_errors)
+        else if (!config_setting_get_member(s, "action"))
                 error_at(l, s, "rule \"%s\" has no action", r->name);
 }
 
@@ -270,6 +270,10 @@ static void load_rules(struct loader *l, const config_setting_t *s, void *target
         (void) target;
         if (!expect(l, s, "rules", CONFIG_TYPE_LIST, "a list ( { … }, { … } )"))
                 return;
+        if (l->policy->n_rules + (size_t) config_setting_length(s) > RULES_MAX) {
+                error_at(l, s, "rules: more than %d in all", RULES_MAX);
+                return;
+        }
         for (int i = 0; i < config_setting_length(s); i++)
                 load_rule(l, config_setting_get_elem(s, (unsigned) i));
 }
