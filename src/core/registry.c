@@ -78,7 +78,7 @@ uint16_t registry_device(struct registry *r, const char *name) {
         }
         /* The device that came last is the one most blocks belong to. */
         for (size_t i = r->n_devices; i > 0; i--)
-                if (strcmp(r->devices[i - 1], name) == 0)
+                if (strncmp(r->devices[i - 1], name, DEVICE_NAME_MAX - 1) == 0)
                         return (uint16_t) (i - 1);
         if (r->n_devices > UINT16_MAX || !GROW(r->devices, r->n_devices, r->capacity_devices))
                 return 0;
@@ -94,6 +94,6 @@ uint64_t retry_delay_usec(const struct retry *retry, unsigned attempts) {
         uint64_t delay = retry->first_usec;
 
         while (attempts-- > 1 && delay < retry->max_usec)
-                delay *= 2;
+                delay = delay > retry->max_usec / 2 ? retry->max_usec : delay * 2;
         return MIN(delay, retry->max_usec);
 }

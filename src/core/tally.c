@@ -9,25 +9,31 @@ static bool key_equal(const struct tally_key *a, const struct tally_key *b) {
                a->error == b->error;
 }
 
-/* Blocks come in order, mostly: extend a run at either end, or begin another. */
+/* Blocks come in order, mostly: extend a run at either end, join two, or begin another. */
 static bool add_block(struct tally_group *g, uint32_t block) {
+        struct tally_run *before = NULL, *after = NULL;
+
         for (size_t i = 0; i < g->n_runs; i++) {
                 struct tally_run *run = &g->runs[i];
 
                 if (block >= run->first && block <= run->last)
                         return true;
-                if (block == run->last + 1)
-                        run->last = block;
-                else if (block + 1 == run->first)
-                        run->first = block;
-                else
-                        continue;
-                g->n_blocks++;
-                return true;
+                if (block > run->last && block - 1 == run->last)
+                        before = run;
+                if (block < run->first && block + 1 == run->first)
+                        after = run;
         }
-        if (g->n_runs == TALLY_RUNS)
+        if (before && after) {
+                before->last = after->last;
+                *after = g->runs[--g->n_runs];
+        } else if (before)
+                before->last = block;
+        else if (after)
+                after->first = block;
+        else if (g->n_runs < TALLY_RUNS)
+                g->runs[g->n_runs++] = (struct tally_run) { .first = block, .last = block };
+        else
                 return false;
-        g->runs[g->n_runs++] = (struct tally_run) { .first = block, .last = block };
         g->n_blocks++;
         return true;
 }

@@ -289,7 +289,7 @@ static int open_system(struct manager *m, const char *root) {
                               r == -EOPNOTSUPP ? "this kernel has none (CONFIG_MEMORY_HOTPLUG)"
                               : r == -EBADMSG  ? "block_size_bytes is not a block size"
                                                : strerror(-r));
-                return r;
+                return r == -EBADMSG ? -EIO : r; /* that one is the policy's */
         }
         r = sysfs_check_writable(m->fs);
         if (r < 0)

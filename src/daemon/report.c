@@ -80,6 +80,7 @@ static void compose_left_offline(const struct report_context *c, const struct ta
 
 static void compose(const struct report_context *c, const struct tally_group *g, struct line *ret) {
         const char *zone = zone_to_string(g->key.zone) ?: "several zones", *state = action_to_state(g->key.action);
+        const char *error = g->key.error ? strerror(-g->key.error) : "it is offline again";
         char rule[256], why[320];
 
         format_rule(c, g, rule, sizeof(rule));
@@ -103,19 +104,21 @@ static void compose(const struct report_context *c, const struct tally_group *g,
                 if (g->key.action == ACTION_LEAVE_OFFLINE)
                         line_set(ret, LOG_WARNING, MESSAGE_LOST_RACE,
                                  "lost race: another program brought it online in %s; %s leaves it offline. "
-                                 "It stays as it is", zone, rule);
+                                 "It stays as it is", zone, g->key.reason == REASON_NO_RULE ? "that no rule matches" : rule);
                 else
                         line_set(ret, LOG_WARNING, MESSAGE_LOST_RACE,
                                  "lost race: another program brought it online in %s first; %s wants zone %s. "
                                  "It stays as it is", zone, rule, action_zone_name(g->key.action));
                 break;
         case OUTCOME_BUSY:
-                line_set(ret, LOG_NOTICE, MESSAGE_FAILED, "\"%s\" refused: %s; trying again", state,
-                         strerror(-g->key.error));
+                line_set(ret, LOG_NOTICE, MESSAGE_FAILED, "\"%s\" refused: %s; trying again", state, error);
                 break;
         default:
-                line_set(ret, LOG_ERR, MESSAGE_FAILED, "\"%s\" failed: %s; left offline, though %s wants it online",
-                         state ?: "read", strerror(-g->key.error), rule);
+                if (!state)
+                        line_set(ret, LOG_ERR, MESSAGE_FAILED, "cannot be read: %s; left as it is", error);
+                else
+                        line_set(ret, LOG_ERR, MESSAGE_FAILED, "\"%s\" failed: %s; left offline, though %s wants it online",
+                                 state, error, rule);
         }
 }
 
