@@ -10,6 +10,9 @@
 #include "host/apply.h"
 #include "host/evidence.h"
 
+/* Reports are held back at most so long. */
+#define REPORT_CAP_USEC 2000000
+
 struct manager {
         sd_event *event;
         char *config; /* NULL: the usual places */

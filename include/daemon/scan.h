@@ -24,5 +24,7 @@ void scan_request(struct scan *s);
 bool scan_is_due(const struct scan *s, uint64_t now, uint64_t *ret_when);
 /* Read which blocks there are. On failure nothing is active, and the request stands. */
 int scan_begin(struct scan *s, const struct sysfs *fs, uint64_t now);
+/* Is the block still to come? */
+bool scan_lists(const struct scan *s, uint32_t block) _pure_;
 /* The next block; false: that was all, and the scan is over. */
 bool scan_next(struct scan *s, uint32_t *ret);

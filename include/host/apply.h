@@ -36,6 +36,8 @@ DEFINE_CLEANUP(struct apply, apply_free)
 int apply_fd(const struct apply *a) _pure_;
 /* 0, -ENOMEM: nothing was queued. */
 int apply_submit(struct apply *a, const struct apply_job *job);
+/* The block is gone: drop its jobs and results. A write that is under way takes its course, without a result. */
+void apply_cancel(struct apply *a, uint32_t block);
 /* Jobs whose results were not taken yet. */
 size_t apply_pending(struct apply *a);
 bool apply_take(struct apply *a, struct apply_result *ret);

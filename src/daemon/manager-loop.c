@@ -15,7 +15,6 @@
 #define WORK_BUDGET 64   /* blocks looked at before events get theirs */
 #define SETTLE_STEP_USEC 1000
 #define REPORT_STEP_USEC 50000
-#define REPORT_CAP_USEC 2000000
 
 uint64_t manager_now_usec(const struct manager *m) {
         uint64_t now = 0;
@@ -29,8 +28,9 @@ uint64_t manager_now_usec(const struct manager *m) {
 static void forget_swept(const struct entry *e, void *userdata) {
         struct manager *m = userdata;
 
-        (void) e;
         evidence_expire(&m->evidence);
+        if (e->stage == STAGE_APPLYING)
+                apply_cancel(m->apply, e->block);
 }
 
 static void scan_visit(struct manager *m, uint32_t block) {
@@ -48,6 +48,8 @@ static void scan_visit(struct manager *m, uint32_t block) {
                         return;
         } else {
                 e->at_startup = !m->started;
+                if (m->started) /* its links may still be on their way */
+                        m->last_add_usec = manager_now_usec(m);
                 e->arrival = m->started ? ARRIVAL_HOT : ARRIVAL_UNKNOWN;
         }
         if (manager_process(m, e, &m->scan.nodes) == -EAGAIN) {
@@ -268,7 +270,7 @@ static int add_sources(struct manager *m) {
         if (r >= 0)
                 r = sd_event_add_io(m->event, &m->apply_source, apply_fd(m->apply), EPOLLIN, on_apply, m);
         if (r >= 0)
-                r = sd_event_source_set_priority(m->apply_source, -5);
+                r = sd_event_source_set_priority(m->apply_source, -15);
         if (r >= 0)
                 r = add_timer(m, on_settle_timer, &m->settle_timer);
         if (r >= 0)

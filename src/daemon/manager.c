@@ -58,7 +58,9 @@ static void manager_report(struct manager *m, const struct entry *e, zone_mask z
                 manager_flush_report(m);
                 (void) tally_add(&m->tally, &key, e->block, write_usec);
         }
-        (void) sd_event_source_set_time_relative(m->report_timer, REPORT_DELAY_USEC);
+        /* Soon after the last, but what comes without a pause must not put it off for ever. */
+        (void) sd_event_source_set_time(m->report_timer, MIN(manager_now_usec(m) + REPORT_DELAY_USEC,
+                                                             m->tally_since_usec + REPORT_CAP_USEC));
         (void) sd_event_source_set_enabled(m->report_timer, SD_EVENT_ONESHOT);
 }
 
@@ -101,9 +103,16 @@ static int facts_read_block(struct manager *m, struct entry *e, const struct nod
 
 /* ---- the pipeline ------------------------------------------------------------------------------------------------- */
 
+/* What was meant for the block must not meet another in the same place. */
 static void manager_forget_block(struct manager *m, uint32_t block) {
+        const struct entry *e = registry_find(&m->registry, block);
+
+        if (e && e->stage == STAGE_APPLYING)
+                apply_cancel(m->apply, block);
         registry_remove(&m->registry, block);
 }
+
+static void entry_keep_hands_off(struct manager *m, struct entry *e);
 
 static void entry_set_decision(struct entry *e, const struct decision *d) {
         e->decided = true;
@@ -226,6 +235,10 @@ void manager_handle_result(struct manager *m, const struct apply_result *result)
                 return;
         }
         e->state = result->state;
+        if (result->error == 0 && result->state == BLOCK_OFFLINE) {
+                entry_keep_hands_off(m, e); /* it was online, and somebody undid that at once */
+                return;
+        }
         if (entry_fall_back(m, e))
                 return;
         if (result->outcome != OUTCOME_BUSY) {
@@ -242,6 +255,12 @@ void manager_handle_result(struct manager *m, const struct apply_result *result)
         e->attempts = 0;
         e->outcome = OUTCOME_FAILED;
         manager_report(m, e, 0, result->write_usec);
+}
+
+static void entry_keep_hands_off(struct manager *m, struct entry *e) {
+        e->hands_off = true;
+        entry_set_decision(e, &(struct decision) { ACTION_LEAVE_OFFLINE, REASON_HANDS_OFF, -1 });
+        manager_report(m, e, 0, 0);
 }
 
 /* ---- what enters -------------------------------------------------------------------------------------------------- */
@@ -263,22 +282,21 @@ void manager_handle_change(struct manager *m, struct entry *e) {
         if (b.state == BLOCK_ONLINE) {
                 e->stage = STAGE_IDLE; /* a retry is no longer needed */
                 e->hands_off = false;
-                if (e->decided && e->action == ACTION_LEAVE_OFFLINE && e->reason != REASON_HANDS_OFF)
-                        e->outcome = OUTCOME_WRONG_ZONE;
-                else if (e->decided)
-                        e->outcome = outcome_judge_online((enum action) e->action, &b);
-                if (e->decided && e->reason != REASON_HANDS_OFF)
-                        manager_report(m, e, b.zones, 0);
-        } else if (b.state == BLOCK_OFFLINE && (before == BLOCK_ONLINE || before == BLOCK_GOING_OFFLINE)) {
-                e->hands_off = true;
-                entry_set_decision(e, &(struct decision) { ACTION_LEAVE_OFFLINE, REASON_HANDS_OFF, -1 });
-                manager_report(m, e, 0, 0);
-        }
+                if (!e->decided || e->reason == REASON_HANDS_OFF || e->reason == REASON_STARTUP)
+                        return; /* left to others: it is theirs to bring online */
+                e->outcome = outcome_judge_online((enum action) e->action, &b);
+                manager_report(m, e, b.zones, 0);
+        } else if (b.state == BLOCK_OFFLINE && (before == BLOCK_ONLINE || before == BLOCK_GOING_OFFLINE))
+                entry_keep_hands_off(m, e);
 }
 
 static void handle_add(struct manager *m, uint32_t block) {
-        struct entry *e = registry_insert(&m->registry, block);
+        struct entry *e;
 
+        /* Until the first look has met it, an event proves nothing: udev replays "add" for blocks of old. */
+        if (!m->started && (!m->scan.active || scan_lists(&m->scan, block)))
+                return;
+        e = registry_insert(&m->registry, block);
         if (!e) {
                 journal_print(LOG_ERR, MESSAGE_FAILED, "block %" PRIu32 ": out of memory; it waits for the reconcile", block);
                 return;
@@ -296,10 +314,9 @@ static void handle_add(struct manager *m, uint32_t block) {
 static void handle_remove(struct manager *m, uint32_t block) {
         struct entry *e = registry_find(&m->registry, block);
 
-        if (!e)
-                return;
-        evidence_expire(&m->evidence);
-        manager_forget_block(m, block);
+        evidence_expire(&m->evidence); /* also when the writer has noticed before */
+        if (e)
+                manager_forget_block(m, block);
 }
 
 void manager_handle_event(struct manager *m, const struct uevent *event) {

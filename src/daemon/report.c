@@ -79,7 +79,8 @@ static void compose_left_offline(const struct report_context *c, const struct ta
 }
 
 static void compose(const struct report_context *c, const struct tally_group *g, struct line *ret) {
-        const char *zone = zone_to_string(g->key.zone) ?: "several zones", *state = action_to_state(g->key.action);
+        const char *zone = zone_to_string(g->key.zone) ?: "a zone that the kernel does not name";
+        const char *state = action_to_state(g->key.action);
         const char *error = g->key.error ? strerror(-g->key.error) : "it is offline again";
         char rule[256], why[320];
 

@@ -45,6 +45,16 @@ int scan_begin(struct scan *s, const struct sysfs *fs, uint64_t now) {
         return 0;
 }
 
+static int compare_u32(const void *a, const void *b) {
+        uint32_t x = *(const uint32_t *) a, y = *(const uint32_t *) b;
+
+        return x < y ? -1 : x > y;
+}
+
+bool scan_lists(const struct scan *s, uint32_t block) {
+        return s->next < s->n && bsearch(&block, s->indices + s->next, s->n - s->next, sizeof(block), compare_u32);
+}
+
 bool scan_next(struct scan *s, uint32_t *ret) {
         if (s->next < s->n) {
                 *ret = s->indices[s->next++];

@@ -22,6 +22,7 @@ struct apply {
         bool stop, ended;
         struct queue jobs, results; /* a block is in them at most once, which bounds both by the number of blocks */
         size_t pending;
+        const struct apply_job *current; /* at the kernel; NULL: none, or its result is not wanted any more */
         int event_fd;
 };
 
@@ -60,11 +61,14 @@ static void *apply_thread(void *userdata) {
                         pthread_cond_wait(&a->wake, &a->lock);
                 if (a->stop || !queue_pop(&a->jobs, &job))
                         break;
+                a->current = &job;
                 pthread_mutex_unlock(&a->lock);
 
                 run_job(a->fs, &job, &result);
 
                 pthread_mutex_lock(&a->lock);
+                if (!TAKE_PTR(a->current))
+                        continue;
                 queue_push(&a->results, &result); /* room was reserved when the job was submitted */
                 if (a->results.n == 1)
                         (void) eventfd_write(a->event_fd, 1);
@@ -169,6 +173,35 @@ int apply_submit(struct apply *a, const struct apply_job *job) {
         }
         pthread_mutex_unlock(&a->lock);
         return r;
+}
+
+/* Both items begin with the block. */
+static size_t drop_block(struct queue *q, uint32_t block) {
+        union {
+                uint32_t block;
+                struct apply_job job;
+                struct apply_result result;
+        } item;
+        size_t n = q->n;
+
+        for (size_t i = n; i > 0; i--)
+                if (queue_pop(q, &item) && item.block != block)
+                        queue_push(q, &item);
+        return n - q->n;
+}
+
+void apply_cancel(struct apply *a, uint32_t block) {
+        eventfd_t value;
+
+        pthread_mutex_lock(&a->lock);
+        a->pending -= drop_block(&a->jobs, block) + drop_block(&a->results, block);
+        if (a->current && a->current->block == block) {
+                a->current = NULL;
+                a->pending--;
+        }
+        if (a->results.n == 0)
+                (void) eventfd_read(a->event_fd, &value);
+        pthread_mutex_unlock(&a->lock);
 }
 
 size_t apply_pending(struct apply *a) {
