@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "host/kmsg.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+
+/* The kernel fails a read() into less than a whole record with EINVAL; CONSOLE_EXT_LOG_MAX and PRINTKRB_RECORD_MAX. */
+#define RECORD_MAX 8192
+
+int kmsg_open(const char *root) {
+        _cleanup_close_ int root_fd = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        int fd;
+
+        if (root_fd < 0)
+                return -errno;
+        fd = openat(root_fd, "dev/kmsg", O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+        return fd < 0 ? -errno : fd;
+}
+
+int kmsg_next(int fd, struct kernlog_line *ret) {
+        char record[RECORD_MAX];
+
+        for (;;) {
+                struct kernlog_line line;
+                ssize_t n = read(fd, record, sizeof(record));
+
+                if (n < 0 && errno == EAGAIN)
+                        return 0;
+                if (n < 0 && (errno == EPIPE || errno == EINTR)) /* EPIPE: records were lost; the next read goes on */
+                        continue;
+                if (n < 0)
+                        return -errno;
+                if (n == 0)
+                        return 0;
+                kernlog_parse(record, (size_t) n, &line);
+                if (line.type == KERNLOG_OTHER)
+                        continue;
+                *ret = line;
+                return 1;
+        }
+}
