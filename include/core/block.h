@@ -59,6 +59,9 @@ enum source {
 typedef uint32_t source_mask;
 #define SOURCE_BIT(s) ((source_mask) 1 << (s))
 
+/* Those that are dax devices to the kernel. */
+#define SOURCES_DAX (SOURCE_BIT(SOURCE_PMEM) | SOURCE_BIT(SOURCE_CXL) | SOURCE_BIT(SOURCE_HMEM) | SOURCE_BIT(SOURCE_DAX))
+
 const char *block_state_to_string(enum block_state s) _const_;
 enum block_state block_state_from_string(const char *s) _pure_; /* never invalid: unknown words are OTHER */
 const char *zone_to_string(enum zone z) _const_;
@@ -99,6 +102,8 @@ struct block {
         enum source source;
         bool at_startup; /* was there when the daemon first looked */
         bool hands_off;  /* somebody else set it offline since: it is theirs */
+        bool rolled_back; /* its device could not be had as a whole, and on_partial is "rollback" */
+        uint64_t identity; /* of the block device: another number once it was unplugged and plugged again; 0: not asked for */
         char device[DEVICE_NAME_MAX]; /* what was plugged as one unit; "" if the source has no name for it */
 };
 

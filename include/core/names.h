@@ -13,11 +13,14 @@
 #define MESSAGE_STARTED "ba477398f76f4f3cb318b236fa25a3d5" /* the daemon watches */
 #define MESSAGE_POLICY "20ba7c19fbf348ba8e6484f7dfdc634e" /* a policy was loaded */
 #define MESSAGE_POLICY_REFUSED "c3a5227da6294a0596662d668798ff0c" /* a policy was refused; the one before stays */
+#define MESSAGE_REFUSED "27c2971a5a404ee8a34cfa6919765148" /* the kernel refused a hot-add */
+#define MESSAGE_PARTIAL "39885ab2683e4d29a793e4b485f57071" /* a device could not be brought online as a whole */
 #define MESSAGE_WARNING "d88217d28074480c8be923476759fa19" /* something stands in the way of a sure decision */
 
 #define FIELD_BLOCK "MEMHP_BLOCK"
 #define FIELD_DEVICE "MEMHP_DEVICE"
 #define FIELD_SOURCE "MEMHP_SOURCE"
+#define FIELD_ADD "MEMHP_ADD"
 #define FIELD_RULE "MEMHP_RULE"
 #define FIELD_ACTION "MEMHP_ACTION"
 #define FIELD_ZONE "MEMHP_ZONE"

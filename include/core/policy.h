@@ -11,7 +11,7 @@
 #include "core/block.h"
 #include "core/parse.h"
 
-/* To add one: here, its word and row in policy.c. */
+/* To add one: here, and its row in policy.c. */
 enum action {
         ACTION_LEAVE_OFFLINE,
         ACTION_ONLINE,         /* the zone that the kernel picks */
@@ -52,7 +52,19 @@ struct rule {
         struct match match;
         enum action action;
         enum action fallback; /* if the action's zone cannot be had */
+        bool rollback;        /* on_partial: a device whose blocks cannot all be had as wanted is taken offline again */
 };
+
+/* What memhpd does with the kernel's own auto-online. */
+enum auto_online {
+        AUTO_ONLINE_MANAGE,   /* off while the daemon runs */
+        AUTO_ONLINE_KEEP,     /* left alone */
+        AUTO_ONLINE_DELEGATE, /* where one action covers everything, the kernel does it; else as MANAGE */
+        _AUTO_ONLINE_MAX,
+        _AUTO_ONLINE_INVALID = -22,
+};
+
+enum auto_online auto_online_from_string(const char *s) _pure_;
 
 struct retry {
         uint64_t first_usec, max_usec;
@@ -64,6 +76,8 @@ struct policy {
         size_t n_rules, capacity_rules;
         struct retry retry;
         bool startup_apply;      /* decide blocks that are offline when the daemon starts */
+        enum auto_online auto_online;
+        uint64_t offline_timeout_usec; /* how long the kernel may try to empty a block */
         uint64_t reconcile_usec; /* how often to look at every block again; 0: never */
 };
 
@@ -79,6 +93,7 @@ enum reason {
         REASON_ZONE_UNAVAILABLE, /* neither the action nor the fallback can be had: left offline */
         REASON_NO_RULE,          /* no rule matches: left offline */
         REASON_HANDS_OFF,        /* somebody else set it offline: the administrator wins */
+        REASON_ROLLED_BACK,      /* its device could not be had as a whole */
         REASON_STARTUP,          /* was offline when the daemon started, and startup = "ignore" */
         REASON_NOT_OFFLINE,      /* the block is not offline: nothing to decide */
         _REASON_MAX,
@@ -93,6 +108,13 @@ struct decision {
 
 /* What to do with the block now. A block that is not offline is never touched. */
 void policy_decide(const struct policy *p, const struct block *b, struct decision *ret);
+
+/* The same for a further block of a device whose first block was decided before: a device goes one way. Where this block
+ * cannot, it is left offline (REASON_ZONE_UNAVAILABLE). */
+void policy_decide_alike(const struct policy *p, const struct block *b, const struct decision *first, struct decision *ret);
+
+/* The one action that every block gets, whatever it is; false: it depends. */
+bool policy_is_uniform(const struct policy *p, enum action *ret);
 
 /* What the policy wants for such a block, whatever its state: to tell whether one that others onlined is as wanted. */
 void policy_want(const struct policy *p, const struct block *b, struct decision *ret);

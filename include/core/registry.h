@@ -17,6 +17,8 @@ enum stage {
 
 struct entry {
         uint64_t next_usec;  /* STAGE_RETRY: when */
+        uint64_t identity;   /* of the block device, 0: unknown */
+        uint32_t add;        /* the number of the hot-add it came with, 0: none */
         uint32_t block;
         uint16_t device;     /* registry_device_name() */
         int16_t node;        /* the lowest; -1: unknown */
@@ -34,6 +36,8 @@ struct entry {
         bool known : 1;      /* the facts were read at least once */
         bool at_startup : 1; /* was there when the daemon first looked */
         bool hands_off : 1;  /* somebody else set it offline: it stays so */
+        bool rolled_back : 1;
+        bool settled : 1;    /* its add knows what became of it */
         bool seen : 1;       /* by the scan under way */
 };
 
@@ -51,7 +55,7 @@ struct entry *registry_find(const struct registry *r, uint32_t block) _pure_;
 struct entry *registry_insert(struct registry *r, uint32_t block);
 void registry_remove(struct registry *r, uint32_t block);
 /* Drop every entry that was not seen and forget what was. Calls gone() for each before. */
-void registry_sweep(struct registry *r, void (*gone)(const struct entry *e, void *userdata), void *userdata);
+void registry_sweep(struct registry *r, void (*gone)(struct entry *e, void *userdata), void *userdata);
 
 /* The number of a device name; 0 for "" and where memory or numbers are out (a name is not worth failing for). */
 uint16_t registry_device(struct registry *r, const char *name);

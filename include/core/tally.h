@@ -11,6 +11,7 @@
 
 struct tally_key {
         enum source source;
+        uint32_t add;
         uint16_t device;
         int16_t node;
         int16_t rule;

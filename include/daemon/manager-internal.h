@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* What the two halves of the manager share: manager.c is the pipeline, manager-loop.c drives it. Nobody else looks here. */
+/* What the parts of the manager share: manager.c is the pipeline, manager-adds.c keeps a device's blocks together,
+ * manager-loop.c drives both. Nobody else looks here. */
 
+#include "core/adds.h"
 #include "core/queue.h"
 #include "core/tally.h"
+#include "daemon/keep.h"
 #include "daemon/manager.h"
+#include "daemon/refused.h"
 #include "daemon/scan.h"
 #include "host/apply.h"
 #include "host/evidence.h"
@@ -24,12 +28,16 @@ struct manager {
         struct scan scan;
         bool started;
         struct tally tally;
+        struct adds adds;
+        struct keep keep;
+        struct refused refused;
+        bool delegated; /* the kernel brings everything online as the policy wants */
         struct uevent_monitor *monitor;
         struct apply *apply;
         struct manager_counters counters;
         uint64_t last_add_usec, tally_since_usec;
         sd_event_source *uevent_source, *apply_source, *work_source;
-        sd_event_source *settle_timer, *retry_timer, *report_timer, *reconcile_timer;
+        sd_event_source *settle_timer, *retry_timer, *report_timer, *reconcile_timer, *state_timer, *patience_timer;
 };
 
 uint64_t manager_now_usec(const struct manager *m);
@@ -42,3 +50,17 @@ void manager_enqueue(struct manager *m, struct entry *e);
 void manager_handle_change(struct manager *m, struct entry *e);
 void manager_handle_result(struct manager *m, const struct apply_result *result);
 void manager_flush_report(struct manager *m);
+/* The entry of a block that is there; an old one only if it is of the same memory. NULL: no memory. */
+struct entry *manager_meet_block(struct manager *m, uint32_t block);
+/* The block was unplugged; its entry is about to go. */
+void manager_note_gone(struct manager *m, struct entry *e);
+/* What a restart must know has changed; urgent: what nobody else could tell. */
+void manager_state_changed(struct manager *m, bool urgent);
+
+/* Hot-adds (manager-adds.c): blocks that came together are decided together, and end together. */
+void manager_join_add(struct manager *m, struct entry *e, const struct block *b);
+void manager_decide(struct manager *m, struct entry *e, const struct block *b, struct decision *ret);
+void manager_settle(struct manager *m, struct entry *e);
+void manager_handle_rollback(struct manager *m, struct entry *e);
+/* Close what is over; true: look again in a moment. */
+bool manager_close_adds(struct manager *m);

@@ -10,7 +10,8 @@
 
 struct apply_job {
         uint32_t block;
-        enum action action; /* not ACTION_LEAVE_OFFLINE */
+        enum action action; /* ACTION_LEAVE_OFFLINE: take it offline */
+        char dax[24];       /* the dax device it belongs to, "" for others: brought online as a whole where the kernel can */
 };
 
 struct apply_result {
@@ -38,6 +39,10 @@ int apply_fd(const struct apply *a) _pure_;
 int apply_submit(struct apply *a, const struct apply_job *job);
 /* The block is gone: drop its jobs and results. A write that is under way takes its course, without a result. */
 void apply_cancel(struct apply *a, uint32_t block);
+/* The job at the kernel right now, and since when (CLOCK_MONOTONIC). False: none. */
+bool apply_current(struct apply *a, struct apply_job *ret, uint64_t *ret_since_usec);
+/* Interrupt the write that is under way: it ends with -EINTR, if the kernel allows. */
+void apply_interrupt(struct apply *a);
 /* Jobs whose results were not taken yet. */
 size_t apply_pending(struct apply *a);
 bool apply_take(struct apply *a, struct apply_result *ret);

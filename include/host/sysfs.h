@@ -45,6 +45,7 @@ int sysfs_read_indices(const struct sysfs *fs, uint32_t **ret, size_t *ret_n);
 
 enum {
         SYSFS_REMOVABLE = 1 << 0, /* read memoryN/removable too */
+        SYSFS_IDENTITY = 1 << 1,  /* and the identity */
 };
 
 /* State, nodes and zones of a block; source and device are left alone (host/evidence.h). nodes: NULL reads the links of
@@ -65,14 +66,23 @@ int sysfs_read_block_zones(const struct sysfs *fs, uint32_t index, struct block 
  * -ENOENT -ENODEV -EIO …. Blocks as long as the kernel likes; a signal interrupts it. */
 int sysfs_write_state(const struct sysfs *fs, uint32_t index, const char *word);
 
+/* kernfs numbers its inodes anew for whatever is created, so memory that comes back is not mistaken for what went. */
+int sysfs_read_identity(const struct sysfs *fs, uint32_t index, uint64_t *ret);
+
+/* The newest kernels bring a dax device's memory online as a whole: /sys/bus/dax/devices/daxX.Y/state. -ENOENT: this one
+ * does not, or it is no dax device. */
+int sysfs_write_dax_state(const struct sysfs *fs, const char *device, const char *word);
+
 /* Whether the daemon could write states at all (as root: is /sys mounted read-only?). 0 or -errno. */
 int sysfs_check_writable(const struct sysfs *fs);
 
 /* The last component of memoryN/firmware_node, "" where there is none. */
 int sysfs_read_firmware_node(const struct sysfs *fs, uint32_t index, char ret[static DEVICE_NAME_MAX]);
 
-/* auto_online_blocks: what the kernel itself does with new blocks. Free *ret. */
-int sysfs_read_auto_online(const struct sysfs *fs, char **ret);
+/* auto_online_blocks: what the kernel itself does with new blocks. */
+#define AUTO_ONLINE_WORD_MAX 32
+int sysfs_read_auto_online(const struct sysfs *fs, char ret[static AUTO_ONLINE_WORD_MAX]);
+int sysfs_write_auto_online(const struct sysfs *fs, const char *word);
 
 enum machine sysfs_read_machine(const struct sysfs *fs);
 

@@ -8,6 +8,7 @@ const char *outcome_to_string(enum outcome o) {
                 [OUTCOME_NONE] = "none",
                 [OUTCOME_DONE] = "done",
                 [OUTCOME_ALREADY] = "already",
+                [OUTCOME_DELEGATED] = "delegated",
                 [OUTCOME_WRONG_ZONE] = "wrong-zone",
                 [OUTCOME_BUSY] = "busy",
                 [OUTCOME_GONE] = "gone",
@@ -41,6 +42,14 @@ enum outcome outcome_judge(enum action action, int error, const struct block *af
         if (after->zones && !(after->zones & action_zones(action)))
                 return OUTCOME_WRONG_ZONE;
         return error == 0 ? OUTCOME_DONE : OUTCOME_ALREADY;
+}
+
+enum outcome outcome_judge_offline(int error, const struct block *after) {
+        if (!after)
+                return OUTCOME_GONE;
+        if (after->state == BLOCK_OFFLINE)
+                return error == 0 ? OUTCOME_DONE : OUTCOME_ALREADY;
+        return error_may_pass(error) ? OUTCOME_BUSY : OUTCOME_FAILED;
 }
 
 enum outcome outcome_judge_online(enum action wanted, const struct block *b) {

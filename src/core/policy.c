@@ -51,6 +51,19 @@ const char *match_key_to_string(enum match_key k) {
         return k >= 0 && k < _MATCH_MAX ? names[k] : NULL;
 }
 
+enum auto_online auto_online_from_string(const char *s) {
+        static const char *const names[_AUTO_ONLINE_MAX] = {
+                [AUTO_ONLINE_MANAGE] = "manage",
+                [AUTO_ONLINE_KEEP] = "keep",
+                [AUTO_ONLINE_DELEGATE] = "delegate",
+        };
+
+        for (enum auto_online a = 0; a < _AUTO_ONLINE_MAX; a++)
+                if (strcmp(names[a], s) == 0)
+                        return a;
+        return _AUTO_ONLINE_INVALID;
+}
+
 struct policy *policy_new(void) {
         struct policy *p = malloc(sizeof(*p));
 
@@ -59,6 +72,7 @@ struct policy *policy_new(void) {
                         .retry = { .first_usec = 200000, .max_usec = 30000000, .attempts = 10 },
                         .startup_apply = true,
                         .reconcile_usec = 600000000,
+                        .offline_timeout_usec = 60000000,
                 };
         return p;
 }
@@ -169,11 +183,54 @@ void policy_decide(const struct policy *p, const struct block *b, struct decisio
                 d.reason = REASON_NOT_OFFLINE;
         else if (b->hands_off)
                 d.reason = REASON_HANDS_OFF;
+        else if (b->rolled_back)
+                d.reason = REASON_ROLLED_BACK;
         else if (b->at_startup && !p->startup_apply)
                 d.reason = REASON_STARTUP;
         else
                 decide(p, b, &d);
         *ret = d;
+}
+
+/* Whether the rules were asked at all. */
+static bool is_by_rules(const struct decision *d) {
+        return d->reason == REASON_RULE || d->reason == REASON_FALLBACK || d->reason == REASON_ZONE_UNAVAILABLE ||
+               d->reason == REASON_NO_RULE;
+}
+
+void policy_decide_alike(const struct policy *p, const struct block *b, const struct decision *first,
+                         struct decision *ret) {
+        struct decision d;
+
+        policy_decide(p, b, &d);
+        if (is_by_rules(&d)) {
+                d = *first;
+                if (!action_is_possible(d.action, b)) {
+                        d.action = ACTION_LEAVE_OFFLINE;
+                        d.reason = REASON_ZONE_UNAVAILABLE;
+                }
+        }
+        *ret = d;
+}
+
+bool policy_is_uniform(const struct policy *p, enum action *ret) {
+        const struct match all = {};
+        enum action action = ACTION_LEAVE_OFFLINE; /* what no rule matches */
+
+        for (size_t i = 0; i < p->n_rules; i++) {
+                if (i == 0)
+                        action = p->rules[i].action;
+                else if (p->rules[i].action != action)
+                        return false;
+                if (match_covers(&p->rules[i].match, &all)) {
+                        *ret = action;
+                        return true;
+                }
+        }
+        if (action != ACTION_LEAVE_OFFLINE)
+                return false;
+        *ret = action;
+        return true;
 }
 
 void policy_want(const struct policy *p, const struct block *b, struct decision *ret) {
@@ -207,6 +264,10 @@ void decision_describe(const struct policy *p, const struct block *b, const stru
                 break;
         case REASON_HANDS_OFF:
                 snprintf(buf, size, "somebody else set it offline; it stays so");
+                break;
+        case REASON_ROLLED_BACK:
+                snprintf(buf, size, "its device could not be brought online as a whole, and on_partial is \"rollback\"; "
+                                    "left offline");
                 break;
         case REASON_STARTUP:
                 snprintf(buf, size, "it was offline when the daemon started, and startup is \"ignore\"; left offline");

@@ -54,7 +54,7 @@ void registry_remove(struct registry *r, uint32_t block) {
         memmove(e, e + 1, (size_t) (r->entries + r->n - e) * sizeof(*e));
 }
 
-void registry_sweep(struct registry *r, void (*gone)(const struct entry *e, void *userdata), void *userdata) {
+void registry_sweep(struct registry *r, void (*gone)(struct entry *e, void *userdata), void *userdata) {
         size_t kept = 0;
 
         for (size_t i = 0; i < r->n; i++) {

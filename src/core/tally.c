@@ -4,7 +4,7 @@
 #include <inttypes.h>
 
 static bool key_equal(const struct tally_key *a, const struct tally_key *b) {
-        return a->source == b->source && a->device == b->device && a->node == b->node && a->rule == b->rule &&
+        return a->add == b->add && a->source == b->source && a->device == b->device && a->node == b->node && a->rule == b->rule &&
                a->action == b->action && a->reason == b->reason && a->outcome == b->outcome && a->zone == b->zone &&
                a->error == b->error;
 }

@@ -10,8 +10,10 @@
 #include <systemd/sd-event.h>
 
 #include "core/names.h"
+#include "daemon/auto-online.h"
 #include "daemon/journal.h"
 #include "daemon/manager.h"
+#include "host/rundir.h"
 
 /* sysexits.h: systemd shows the name (EX_CONFIG 78), and Restart= may tell it from a crash. */
 #define EXIT_CONFIG 78
@@ -23,17 +25,20 @@ static const char help_text[] =
         "  -c, --config=FILE    read the policy from FILE alone\n"
         "      --sysroot=DIR    work on the tree below DIR instead of the running system;\n"
         "                       nothing is watched there\n"
+        "      --restore        put the kernel's auto_online_blocks back as it was before\n"
+        "                       memhpd changed it, and exit; for the end of the service\n"
         "  -h, --help           show this and exit\n"
         "  -V, --version        show the version and exit\n"
         "\n"
         "SIGHUP loads the policy again, SIGTERM and SIGINT stop. See memhpd(8).\n";
 
 /* 1: run · 0: done · negative: wrong usage */
-static int parse_arguments(int argc, char **argv, struct manager_options *ret) {
-        enum { OPTION_SYSROOT = 256 };
+static int parse_arguments(int argc, char **argv, struct manager_options *ret, bool *ret_restore) {
+        enum { OPTION_SYSROOT = 256, OPTION_RESTORE };
         static const struct option options[] = {
                 { "config", required_argument, NULL, 'c' },
                 { "sysroot", required_argument, NULL, OPTION_SYSROOT },
+                { "restore", no_argument, NULL, OPTION_RESTORE },
                 { "help", no_argument, NULL, 'h' },
                 { "version", no_argument, NULL, 'V' },
                 {},
@@ -47,6 +52,9 @@ static int parse_arguments(int argc, char **argv, struct manager_options *ret) {
                         break;
                 case OPTION_SYSROOT:
                         ret->root = optarg;
+                        break;
+                case OPTION_RESTORE:
+                        *ret_restore = true;
                         break;
                 case 'h':
                         fputs(help_text, stdout);
@@ -115,13 +123,29 @@ static int run(const struct manager_options *options) {
         return r;
 }
 
-int main(int argc, char **argv) {
-        struct manager_options options = { .root = "/" };
+/* Also where the daemon could not be started at all: needs neither a policy nor an event loop. */
+static int restore(const char *root) {
+        _cleanup_(sysfs_closep) struct sysfs *fs = NULL;
+        _cleanup_close_ int dir_fd = -1;
         int r;
 
-        r = parse_arguments(argc, argv, &options);
+        r = sysfs_open(root, &fs);
+        if (r < 0)
+                return r == -EOPNOTSUPP ? 0 : r; /* nothing there that could have been changed */
+        dir_fd = rundir_open(root);
+        return dir_fd < 0 ? dir_fd : auto_online_restore(fs, dir_fd);
+}
+
+int main(int argc, char **argv) {
+        struct manager_options options = { .root = "/" };
+        bool only_restore = false;
+        int r;
+
+        r = parse_arguments(argc, argv, &options, &only_restore);
         if (r <= 0)
                 return r < 0 ? 2 : EXIT_SUCCESS;
+        if (only_restore)
+                return restore(options.root) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
         r = run(&options);
         return r == -EBADMSG ? EXIT_CONFIG : r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
+#include <inttypes.h>
 #include <string.h>
 #include <syslog.h>
 #include <systemd/sd-daemon.h>
 
 #include "core/format.h"
 #include "core/names.h"
+#include "daemon/auto-online.h"
 #include "daemon/journal.h"
 #include "daemon/manager-internal.h"
 #include "host/conf.h"
@@ -15,6 +17,8 @@
 #define WORK_BUDGET 64   /* blocks looked at before events get theirs */
 #define SETTLE_STEP_USEC 1000
 #define REPORT_STEP_USEC 50000
+#define STATE_URGENT_USEC 10000 /* a chmem of many blocks is still one file, not one a block */
+#define STATE_DELAY_USEC 200000
 
 uint64_t manager_now_usec(const struct manager *m) {
         uint64_t now = 0;
@@ -25,16 +29,15 @@ uint64_t manager_now_usec(const struct manager *m) {
 
 /* ---- work, in small steps ----------------------------------------------------------------------------------------- */
 
-static void forget_swept(const struct entry *e, void *userdata) {
+static void forget_swept(struct entry *e, void *userdata) {
         struct manager *m = userdata;
 
         evidence_expire(&m->evidence);
-        if (e->stage == STAGE_APPLYING)
-                apply_cancel(m->apply, e->block);
+        manager_note_gone(m, e);
 }
 
 static void scan_visit(struct manager *m, uint32_t block) {
-        struct entry *e = registry_insert(&m->registry, block);
+        struct entry *e = manager_meet_block(m, block);
 
         if (!e)
                 return;
@@ -46,12 +49,11 @@ static void scan_visit(struct manager *m, uint32_t block) {
                 e = registry_find(&m->registry, block);
                 if (!e || e->state != BLOCK_OFFLINE)
                         return;
-        } else {
-                e->at_startup = !m->started;
-                if (m->started) /* its links may still be on their way */
-                        m->last_add_usec = manager_now_usec(m);
-                e->arrival = m->started ? ARRIVAL_HOT : ARRIVAL_UNKNOWN;
-        }
+        } else if (m->started) {
+                m->last_add_usec = manager_now_usec(m); /* its links may still be on their way */
+                e->arrival = ARRIVAL_HOT;
+        } else
+                keep_recall(&m->keep, e);
         if (manager_process(m, e, &m->scan.nodes) == -EAGAIN) {
                 e->stage = STAGE_IDLE;
                 manager_enqueue(m, e);
@@ -65,6 +67,7 @@ static void scan_finish(struct manager *m) {
         if (m->started)
                 return;
         m->started = true;
+        manager_state_changed(m, true);
         manager_describe(m, text, sizeof(text));
         journal_print(LOG_INFO, MESSAGE_STARTED, "ready: %s", text);
         (void) sd_notifyf(false, "READY=1\nSTATUS=%s", text);
@@ -209,8 +212,53 @@ static int on_report_timer(sd_event_source *source, uint64_t usec, void *userdat
                 return 0;
         }
         manager_flush_report(m);
+        if (manager_close_adds(m)) {
+                (void) sd_event_source_set_time_relative(source, REPORT_STEP_USEC);
+                (void) sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+        }
         manager_describe(m, text, sizeof(text));
         (void) sd_notifyf(false, "STATUS=%s", text);
+        return 0;
+}
+
+/* A write that takes memory offline may go on for ever: the kernel waits for pages that nobody lets go. */
+static int on_patience_timer(sd_event_source *source, uint64_t usec, void *userdata) {
+        struct manager *m = userdata;
+        uint64_t since, now = manager_now_usec(m), next = m->policy->offline_timeout_usec;
+        struct apply_job job;
+
+        (void) usec;
+        if (apply_pending(m->apply) == 0)
+                return 0;
+        if (apply_current(m->apply, &job, &since) && job.action == ACTION_LEAVE_OFFLINE) {
+                if (now >= since + m->policy->offline_timeout_usec) {
+                        apply_interrupt(m->apply);
+                        next = REPORT_STEP_USEC; /* the signal may have come a moment too early */
+                } else
+                        next = since + m->policy->offline_timeout_usec - now;
+        }
+        (void) sd_event_source_set_time_relative(source, next);
+        (void) sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+        return 0;
+}
+
+void manager_state_changed(struct manager *m, bool urgent) {
+        uint64_t when = manager_now_usec(m) + (urgent ? STATE_URGENT_USEC : STATE_DELAY_USEC), timer;
+        int enabled = SD_EVENT_OFF;
+
+        (void) sd_event_source_get_enabled(m->state_timer, &enabled);
+        if (enabled != SD_EVENT_OFF && sd_event_source_get_time(m->state_timer, &timer) >= 0 && timer <= when)
+                return;
+        (void) sd_event_source_set_time(m->state_timer, when);
+        (void) sd_event_source_set_enabled(m->state_timer, SD_EVENT_ONESHOT);
+}
+
+static int on_state_timer(sd_event_source *source, uint64_t usec, void *userdata) {
+        struct manager *m = userdata;
+
+        (void) source, (void) usec;
+        if (m->started) /* before the first look is complete, what was kept is better than what is known */
+                keep_save(&m->keep, &m->registry, m->adds.last_number);
         return 0;
 }
 
@@ -279,6 +327,10 @@ static int add_sources(struct manager *m) {
                 r = add_timer(m, on_report_timer, &m->report_timer);
         if (r >= 0)
                 r = add_timer(m, on_reconcile_timer, &m->reconcile_timer);
+        if (r >= 0)
+                r = add_timer(m, on_state_timer, &m->state_timer);
+        if (r >= 0)
+                r = add_timer(m, on_patience_timer, &m->patience_timer);
         return r;
 }
 
@@ -309,6 +361,7 @@ int manager_new(sd_event *event, const struct manager_options *options, struct m
         if (!m)
                 return -ENOMEM;
         m->event = sd_event_ref(event);
+        m->keep.dir_fd = m->refused.fd = -ENOENT;
         m->todo.item_size = sizeof(uint32_t);
         if (options->config && !(m->config = strdup(options->config)))
                 return -ENOMEM;
@@ -324,17 +377,10 @@ int manager_new(sd_event *event, const struct manager_options *options, struct m
                 r = add_sources(m);
         if (r < 0)
                 return r;
+        keep_open(&m->keep, m->fs);
+        m->adds.last_number = m->keep.saved.last_add;
         *ret = TAKE_PTR(m);
         return 0;
-}
-
-static void warn_of_rivals(struct manager *m) {
-        _cleanup_free_ char *auto_online = NULL;
-
-        if (sysfs_read_auto_online(m->fs, &auto_online) >= 0 && strcmp(auto_online, "offline") != 0)
-                journal_print(LOG_WARNING, MESSAGE_WARNING,
-                              "the kernel itself brings new blocks online (auto_online_blocks is \"%s\"): "
-                              "the policy will come too late", auto_online);
 }
 
 static int start_monitor(struct manager *m) {
@@ -359,7 +405,10 @@ int manager_start(struct manager *m) {
                 if (r < 0)
                         return r;
         }
-        warn_of_rivals(m);
+        m->delegated = auto_online_take(m->fs, m->keep.dir_fd, m->policy);
+        r = refused_start(&m->refused, m->event, sysfs_root(m->fs));
+        if (r < 0)
+                return r;
         request_scan(m);
         schedule_reconcile(m);
         return 0;
@@ -386,11 +435,15 @@ int manager_reload(struct manager *m) {
         for (size_t i = 0; i < m->registry.n; i++) {
                 struct entry *e = &m->registry.entries[i];
 
+                e->rolled_back = false; /* another policy, another try */
                 if (e->rule >= 0)
                         e->rule = (int16_t) find_rule(policy, &m->policy->rules[e->rule]);
         }
+        for (size_t i = 0; i < m->adds.n; i++) /* what is still to come of an add is decided anew */
+                m->adds.ring[i].decided = false;
         policy_free(m->policy);
         m->policy = policy;
+        m->delegated = auto_online_take(m->fs, m->keep.dir_fd, m->policy);
         schedule_reconcile(m);
         journal_print(LOG_INFO, MESSAGE_POLICY, "policy loaded: %zu rules", policy->n_rules);
         request_scan(m);
@@ -407,9 +460,17 @@ void manager_free(struct manager *m) {
         sd_event_source_unref(m->retry_timer);
         sd_event_source_unref(m->report_timer);
         sd_event_source_unref(m->reconcile_timer);
+        sd_event_source_unref(m->state_timer);
+        sd_event_source_unref(m->patience_timer);
+        refused_stop(&m->refused);
         apply_free(m->apply);
         if (m->policy && m->tally.n)
                 manager_flush_report(m);
+        if (m->started)
+                keep_save(&m->keep, &m->registry, m->adds.last_number);
+        if (m->fs)
+                (void) auto_online_restore(m->fs, m->keep.dir_fd);
+        keep_close(&m->keep);
         uevent_monitor_free(m->monitor);
         scan_done(&m->scan);
         queue_done(&m->todo);
@@ -445,4 +506,7 @@ void manager_describe(const struct manager *m, char *buf, size_t size) {
         }
         snprintf(buf, size, "%zu blocks of %s: %zu online, %zu offline; %zu rules", m->registry.n,
                  format_size(sysfs_block_size(m->fs), bytes), online, offline, m->policy->n_rules);
+        if (m->counters.overflows > 0)
+                snprintf(buf + strlen(buf), size - strlen(buf), "; %" PRIu64 " times uevents were lost",
+                         m->counters.overflows);
 }

@@ -26,8 +26,9 @@ static enum zone entry_zone(zone_mask zones) {
         return zones && !(zones & (zones - 1)) ? (enum zone) __builtin_ctz(zones) : _ZONE_INVALID;
 }
 
-static void manager_report(struct manager *m, const struct entry *e, zone_mask zones, uint64_t write_usec) {
+static void manager_report(struct manager *m, struct entry *e, zone_mask zones, uint64_t write_usec) {
         const struct tally_key key = {
+                .add = e->add,
                 .source = (enum source) e->source,
                 .device = e->device,
                 .node = e->node,
@@ -62,6 +63,8 @@ static void manager_report(struct manager *m, const struct entry *e, zone_mask z
         (void) sd_event_source_set_time(m->report_timer, MIN(manager_now_usec(m) + REPORT_DELAY_USEC,
                                                              m->tally_since_usec + REPORT_CAP_USEC));
         (void) sd_event_source_set_enabled(m->report_timer, SD_EVENT_ONESHOT);
+        manager_settle(m, e);
+        manager_state_changed(m, false);
 }
 
 /* ---- facts -------------------------------------------------------------------------------------------------------- */
@@ -76,23 +79,28 @@ static int facts_read_block(struct manager *m, struct entry *e, const struct nod
         struct block b;
         int r;
 
-        r = sysfs_read_block(m->fs, e->block, nodes, 0, &b);
+        r = sysfs_read_block(m->fs, e->block, nodes, e->identity ? 0 : SYSFS_IDENTITY, &b);
         if (r == -EAGAIN && !may_still_settle(m))
                 r = sysfs_read_block_state(m->fs, e->block, &b);
         if (r < 0)
                 return r;
-        if (!e->known && e->at_startup && b.state == BLOCK_ONLINE)
-                e->arrival = ARRIVAL_BEFORE;
+        if (!e->known && !m->started && b.state == BLOCK_ONLINE)
+                e->arrival = ARRIVAL_BEFORE; /* by whom, nobody can tell */
         r = evidence_read_origin(&m->evidence, (enum arrival) e->arrival, &b);
         if (r < 0)
                 return r;
         /* A DIMM's link to its firmware node is the last to come, and until then it looks like memory from boot. */
-        if (b.state == BLOCK_OFFLINE && (b.source == SOURCE_UNKNOWN || b.source == SOURCE_BOOT) && may_still_settle(m))
+        if ((b.state == BLOCK_OFFLINE || e->arrival == ARRIVAL_HOT) &&
+            (b.source == SOURCE_UNKNOWN || b.source == SOURCE_BOOT) && may_still_settle(m))
                 return -EAGAIN;
 
+        if (b.state == BLOCK_ONLINE)
+                e->hands_off = e->rolled_back = false;
         b.at_startup = e->at_startup;
         b.hands_off = e->hands_off;
+        b.rolled_back = e->rolled_back;
         e->known = true;
+        e->identity = b.identity ?: e->identity;
         e->state = b.state;
         e->source = b.source;
         e->device = registry_device(&m->registry, b.device);
@@ -102,15 +110,6 @@ static int facts_read_block(struct manager *m, struct entry *e, const struct nod
 }
 
 /* ---- the pipeline ------------------------------------------------------------------------------------------------- */
-
-/* What was meant for the block must not meet another in the same place. */
-static void manager_forget_block(struct manager *m, uint32_t block) {
-        const struct entry *e = registry_find(&m->registry, block);
-
-        if (e && e->stage == STAGE_APPLYING)
-                apply_cancel(m->apply, block);
-        registry_remove(&m->registry, block);
-}
 
 static void entry_keep_hands_off(struct manager *m, struct entry *e);
 
@@ -123,6 +122,25 @@ static void entry_set_decision(struct entry *e, const struct decision *d) {
         e->error = 0;
 }
 
+void manager_note_gone(struct manager *m, struct entry *e) {
+        bool was_known = e->known;
+
+        /* What was meant for the block must not meet another in the same place. */
+        if (e->stage == STAGE_APPLYING)
+                apply_cancel(m->apply, e->block);
+        entry_set_decision(e, &(struct decision) { ACTION_LEAVE_OFFLINE, REASON_NO_RULE, -1 });
+        e->outcome = OUTCOME_GONE;
+        if (was_known)
+                manager_report(m, e, 0, 0);
+        else
+                manager_settle(m, e);
+}
+
+static void manager_forget_block(struct manager *m, struct entry *e) {
+        manager_note_gone(m, e);
+        registry_remove(&m->registry, e->block);
+}
+
 /* A new block that somebody else brought online: as wanted, or not. It stays as it is in either case. */
 static void manager_meet_online(struct manager *m, struct entry *e, const struct block *b) {
         struct decision wanted;
@@ -132,12 +150,18 @@ static void manager_meet_online(struct manager *m, struct entry *e, const struct
         policy_want(m->policy, b, &wanted);
         entry_set_decision(e, &wanted);
         e->outcome = outcome_judge_online(wanted.action, b);
+        if (e->outcome == OUTCOME_ALREADY && m->delegated)
+                e->outcome = OUTCOME_DELEGATED;
         manager_report(m, e, b->zones, 0);
 }
 
 static void entry_submit(struct manager *m, struct entry *e) {
-        const struct apply_job job = { .block = e->block, .action = (enum action) e->action };
+        struct apply_job job = { .block = e->block, .action = (enum action) e->action };
         int r;
+
+        if (SOURCE_BIT(e->source) & SOURCES_DAX)
+                snprintf(job.dax, sizeof(job.dax), "%.*s", (int) sizeof(job.dax) - 1,
+                         registry_device_name(&m->registry, e->device));
 
         r = apply_submit(m->apply, &job);
         if (r < 0) {
@@ -159,7 +183,7 @@ int manager_process(struct manager *m, struct entry *e, const struct node_map *n
 
         r = facts_read_block(m, e, nodes, &block);
         if (r == -ENOENT) {
-                manager_forget_block(m, e->block); /* unplugged under us: not an error */
+                manager_forget_block(m, e); /* unplugged under us: not an error */
                 return 0;
         }
         if (r == -EAGAIN)
@@ -171,11 +195,12 @@ int manager_process(struct manager *m, struct entry *e, const struct node_map *n
                 manager_report(m, e, 0, 0);
                 return 0;
         }
+        manager_join_add(m, e, &block);
         if (block.state != BLOCK_OFFLINE) {
                 manager_meet_online(m, e, &block);
                 return 0;
         }
-        policy_decide(m->policy, &block, &decision);
+        manager_decide(m, e, &block, &decision);
         entry_set_decision(e, &decision);
         if (decision.action != ACTION_LEAVE_OFFLINE)
                 entry_submit(m, e);
@@ -231,10 +256,15 @@ void manager_handle_result(struct manager *m, const struct apply_result *result)
         e->outcome = result->outcome;
         e->error = (int16_t) result->error;
         if (result->outcome == OUTCOME_GONE) {
-                manager_forget_block(m, e->block);
+                manager_forget_block(m, e);
                 return;
         }
         e->state = result->state;
+        if (result->action == ACTION_LEAVE_OFFLINE) {
+                manager_handle_rollback(m, e);
+                manager_report(m, e, result->zones, result->write_usec);
+                return;
+        }
         if (result->error == 0 && result->state == BLOCK_OFFLINE) {
                 entry_keep_hands_off(m, e); /* it was online, and somebody undid that at once */
                 return;
@@ -275,19 +305,41 @@ void manager_handle_change(struct manager *m, struct entry *e) {
                 return; /* a look at it is still to come */
         r = sysfs_read_block_zones(m->fs, e->block, &b);
         if (r == -ENOENT)
-                manager_forget_block(m, e->block);
+                manager_forget_block(m, e);
         if (r < 0 || b.state == before)
                 return;
         e->state = b.state;
+        manager_state_changed(m, true);
         if (b.state == BLOCK_ONLINE) {
                 e->stage = STAGE_IDLE; /* a retry is no longer needed */
-                e->hands_off = false;
-                if (!e->decided || e->reason == REASON_HANDS_OFF || e->reason == REASON_STARTUP)
+                e->hands_off = e->rolled_back = false;
+                if (!e->decided || e->reason == REASON_HANDS_OFF || e->reason == REASON_STARTUP ||
+                    e->reason == REASON_ROLLED_BACK)
                         return; /* left to others: it is theirs to bring online */
                 e->outcome = outcome_judge_online((enum action) e->action, &b);
                 manager_report(m, e, b.zones, 0);
         } else if (b.state == BLOCK_OFFLINE && (before == BLOCK_ONLINE || before == BLOCK_GOING_OFFLINE))
                 entry_keep_hands_off(m, e);
+}
+
+/* Is it still the device that was known by this number? A "remove" may have been lost. */
+static bool is_same_memory(const struct manager *m, const struct entry *e) {
+        uint64_t identity;
+
+        return !e->identity || sysfs_read_identity(m->fs, e->block, &identity) < 0 || identity == e->identity;
+}
+
+struct entry *manager_meet_block(struct manager *m, uint32_t block) {
+        struct entry *e = registry_find(&m->registry, block);
+
+        if (e && !is_same_memory(m, e)) {
+                evidence_expire(&m->evidence);
+                manager_forget_block(m, e);
+        }
+        e = registry_insert(&m->registry, block);
+        if (!e)
+                journal_print(LOG_ERR, MESSAGE_FAILED, "block %" PRIu32 ": out of memory; it waits for the reconcile", block);
+        return e;
 }
 
 static void handle_add(struct manager *m, uint32_t block) {
@@ -296,18 +348,16 @@ static void handle_add(struct manager *m, uint32_t block) {
         /* Until the first look has met it, an event proves nothing: udev replays "add" for blocks of old. */
         if (!m->started && (!m->scan.active || scan_lists(&m->scan, block)))
                 return;
-        e = registry_insert(&m->registry, block);
-        if (!e) {
-                journal_print(LOG_ERR, MESSAGE_FAILED, "block %" PRIu32 ": out of memory; it waits for the reconcile", block);
+        e = manager_meet_block(m, block);
+        if (!e)
                 return;
-        }
         m->last_add_usec = manager_now_usec(m);
         if (!e->known) { /* udev's coldplug replays "add" for blocks that were there all along */
                 evidence_note_add(&m->evidence);
                 e->arrival = ARRIVAL_HOT;
                 e->seen = m->scan.active;
                 manager_enqueue(m, e);
-        } else if (e->state == BLOCK_OFFLINE && !e->hands_off)
+        } else if (e->state == BLOCK_OFFLINE && !e->hands_off && !e->rolled_back)
                 manager_enqueue(m, e);
 }
 
@@ -316,7 +366,7 @@ static void handle_remove(struct manager *m, uint32_t block) {
 
         evidence_expire(&m->evidence); /* also when the writer has noticed before */
         if (e)
-                manager_forget_block(m, block);
+                manager_forget_block(m, e);
 }
 
 void manager_handle_event(struct manager *m, const struct uevent *event) {

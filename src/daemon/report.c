@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "daemon/report.h"
 
+#include <errno.h>
+#include <inttypes.h>
 #include <stdarg.h>
 #include <string.h>
 #include <syslog.h>
@@ -67,7 +69,10 @@ static void compose_left_offline(const struct report_context *c, const struct ta
                          wanted_zone(c, g));
                 break;
         case REASON_HANDS_OFF:
-                line_set(ret, LOG_NOTICE, MESSAGE_CHANGED, "set offline by another program; it stays offline");
+                line_set(ret, LOG_NOTICE, MESSAGE_CHANGED, "was set offline, by somebody or to be unplugged; it stays offline");
+                break;
+        case REASON_ROLLED_BACK:
+                line_set(ret, LOG_WARNING, MESSAGE_PARTIAL, "taken offline again, as its device could not be had as a whole");
                 break;
         case REASON_STARTUP:
                 line_set(ret, LOG_INFO, MESSAGE_LEFT_OFFLINE,
@@ -97,6 +102,13 @@ static void compose(const struct report_context *c, const struct tally_group *g,
         case OUTCOME_DONE:
                 line_set(ret, LOG_INFO, MESSAGE_ONLINED, "online in %s %s", zone, why);
                 break;
+        case OUTCOME_GONE:
+                line_set(ret, LOG_INFO, MESSAGE_REMOVED, "unplugged");
+                break;
+        case OUTCOME_DELEGATED:
+                line_set(ret, LOG_INFO, MESSAGE_ONLINED, "online in %s as %s wants, by the kernel, to which it is delegated",
+                         zone, rule);
+                break;
         case OUTCOME_ALREADY:
                 line_set(ret, LOG_INFO, MESSAGE_ONLINED,
                          "online in %s as %s wants, though another program was first", zone, rule);
@@ -115,7 +127,10 @@ static void compose(const struct report_context *c, const struct tally_group *g,
                 line_set(ret, LOG_NOTICE, MESSAGE_FAILED, "\"%s\" refused: %s; trying again", state, error);
                 break;
         default:
-                if (!state)
+                if (g->key.reason == REASON_ROLLED_BACK)
+                        line_set(ret, LOG_ERR, MESSAGE_PARTIAL, "stays online in %s: it could not be taken offline again: %s",
+                                 zone, g->key.error == -EINTR ? "timed out" : error);
+                else if (!state)
                         line_set(ret, LOG_ERR, MESSAGE_FAILED, "cannot be read: %s; left as it is", error);
                 else
                         line_set(ret, LOG_ERR, MESSAGE_FAILED, "\"%s\" failed: %s; left offline, though %s wants it online",
@@ -125,17 +140,19 @@ static void compose(const struct report_context *c, const struct tally_group *g,
 
 void report_group(const struct report_context *c, const struct tally_group *g) {
         const char *device = registry_device_name(c->registry, g->key.device);
-        char blocks[BLOCKS_MAX], subject[BLOCKS_MAX + 128], error[16];
+        char blocks[BLOCKS_MAX], subject[BLOCKS_MAX + 128], error[16], add[16];
         struct line line;
 
         tally_format_blocks(g, blocks, sizeof(blocks));
         format_subject(c, g, blocks, subject, sizeof(subject));
         compose(c, g, &line);
         snprintf(error, sizeof(error), "%d", -g->key.error);
+        snprintf(add, sizeof(add), "%" PRIu32, g->key.add);
 
         const struct journal_field fields[] = {
                 { FIELD_BLOCK, blocks },
                 { FIELD_DEVICE, device[0] ? device : NULL },
+                { FIELD_ADD, g->key.add ? add : NULL },
                 { FIELD_SOURCE, source_to_string(g->key.source) },
                 { FIELD_RULE, g->key.rule >= 0 ? c->policy->rules[g->key.rule].name : NULL },
                 { FIELD_ACTION, action_to_string(g->key.action) },

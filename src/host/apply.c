@@ -22,7 +22,9 @@ struct apply {
         bool stop, ended;
         struct queue jobs, results; /* a block is in them at most once, which bounds both by the number of blocks */
         size_t pending;
-        const struct apply_job *current; /* at the kernel; NULL: none, or its result is not wanted any more */
+        const struct apply_job *current; /* at the kernel; NULL: none */
+        uint64_t current_since;
+        bool unwanted; /* its result */
         int event_fd;
 };
 
@@ -33,16 +35,30 @@ static uint64_t now_usec(void) {
         return (uint64_t) ts.tv_sec * 1000000 + (uint64_t) ts.tv_nsec / 1000;
 }
 
+static int write_job(const struct sysfs *fs, const struct apply_job *job) {
+        const char *word = action_to_state(job->action) ?: "offline";
+        struct block b;
+
+        /* The first block of a dax device brings all of them online; for the others there is nothing left to do. */
+        if (job->dax[0] && job->action != ACTION_LEAVE_OFFLINE && sysfs_write_dax_state(fs, job->dax, word) >= 0 &&
+            sysfs_read_block_zones(fs, job->block, &b) >= 0 && b.state == BLOCK_ONLINE)
+                return 0;
+        return sysfs_write_state(fs, job->block, word);
+}
+
 static void run_job(const struct sysfs *fs, const struct apply_job *job, struct apply_result *ret) {
         uint64_t start = now_usec();
         struct block after = { .state = BLOCK_STATE_OTHER };
         struct apply_result result = { .block = job->block, .action = job->action };
         int r;
 
-        result.error = sysfs_write_state(fs, job->block, action_to_state(job->action));
+        result.error = write_job(fs, job);
         result.write_usec = now_usec() - start;
         r = sysfs_read_block_zones(fs, job->block, &after);
-        result.outcome = outcome_judge(job->action, result.error, r == -ENOENT ? NULL : &after);
+        if (job->action == ACTION_LEAVE_OFFLINE)
+                result.outcome = outcome_judge_offline(result.error, r == -ENOENT ? NULL : &after);
+        else
+                result.outcome = outcome_judge(job->action, result.error, r == -ENOENT ? NULL : &after);
         result.state = after.state;
         result.zones_known = after.zones_known;
         result.zones = after.zones;
@@ -62,12 +78,15 @@ static void *apply_thread(void *userdata) {
                 if (a->stop || !queue_pop(&a->jobs, &job))
                         break;
                 a->current = &job;
+                a->current_since = now_usec();
+                a->unwanted = false;
                 pthread_mutex_unlock(&a->lock);
 
                 run_job(a->fs, &job, &result);
 
                 pthread_mutex_lock(&a->lock);
-                if (!TAKE_PTR(a->current))
+                a->current = NULL;
+                if (a->unwanted)
                         continue;
                 queue_push(&a->results, &result); /* room was reserved when the job was submitted */
                 if (a->results.n == 1)
@@ -196,11 +215,31 @@ void apply_cancel(struct apply *a, uint32_t block) {
         pthread_mutex_lock(&a->lock);
         a->pending -= drop_block(&a->jobs, block) + drop_block(&a->results, block);
         if (a->current && a->current->block == block) {
-                a->current = NULL;
-                a->pending--;
+                a->pending -= !a->unwanted;
+                a->unwanted = true;
         }
         if (a->results.n == 0)
                 (void) eventfd_read(a->event_fd, &value);
+        pthread_mutex_unlock(&a->lock);
+}
+
+bool apply_current(struct apply *a, struct apply_job *ret, uint64_t *ret_since_usec) {
+        bool busy;
+
+        pthread_mutex_lock(&a->lock);
+        busy = a->current != NULL;
+        if (busy) {
+                *ret = *a->current;
+                *ret_since_usec = a->current_since;
+        }
+        pthread_mutex_unlock(&a->lock);
+        return busy;
+}
+
+void apply_interrupt(struct apply *a) {
+        pthread_mutex_lock(&a->lock);
+        if (a->current)
+                pthread_kill(a->thread, SIGUSR2);
         pthread_mutex_unlock(&a->lock);
 }
 

@@ -93,6 +93,22 @@ static void load_count(struct loader *l, const config_setting_t *s, const char *
                 *ret = (unsigned) value;
 }
 
+/* One of two words. */
+static void load_choice(struct loader *l, const config_setting_t *s, const char *key, const char *no, const char *yes,
+                        bool *ret) {
+        const char *text;
+
+        if (config_setting_type(s) != CONFIG_TYPE_STRING) {
+                error_at(l, s, "%s: expected \"%s\" or \"%s\", found %s", key, no, yes, type_name(s));
+                return;
+        }
+        text = config_setting_get_string(s);
+        if (strcmp(text, no) != 0 && strcmp(text, yes) != 0)
+                error_at(l, s, "%s: expected \"%s\" or \"%s\", found \"%s\"", key, no, yes, text);
+        else
+                *ret = strcmp(text, yes) == 0;
+}
+
 /* Names end up in logs and on terminals. */
 static bool name_is_clean(const char *s) {
         size_t n = strlen(s);
@@ -238,12 +254,17 @@ static void load_rule_fallback(struct loader *l, const config_setting_t *s, void
         load_action(l, s, "fallback", &((struct rule *) target)->fallback);
 }
 
+static void load_rule_on_partial(struct loader *l, const config_setting_t *s, void *target) {
+        load_choice(l, s, "on_partial", "keep", "rollback", &((struct rule *) target)->rollback);
+}
+
 static void load_rule(struct loader *l, const config_setting_t *s) {
         static const struct key keys[] = {
                 { "name", load_rule_name },
                 { "match", load_rule_match },
                 { "action", load_rule_action },
                 { "fallback", load_rule_fallback },
+                { "on_partial", load_rule_on_partial },
         };
         struct rule *r;
 
@@ -286,17 +307,21 @@ static void load_version(struct loader *l, const config_setting_t *s, void *targ
 }
 
 static void load_startup(struct loader *l, const config_setting_t *s, void *target) {
-        struct policy *p = target;
-        const char *text = get_string(l, s, "startup", "\"apply\" or \"ignore\"");
+        load_choice(l, s, "startup", "ignore", "apply", &((struct policy *) target)->startup_apply);
+}
 
-        if (!text)
-                return;
-        if (strcmp(text, "apply") == 0)
-                p->startup_apply = true;
-        else if (strcmp(text, "ignore") == 0)
-                p->startup_apply = false;
-        else
-                error_at(l, s, "startup: expected \"apply\" or \"ignore\", found \"%s\"", text);
+static void load_auto_online(struct loader *l, const config_setting_t *s, void *target) {
+        const char *text = get_string(l, s, "kernel_auto_online", "\"manage\", \"keep\" or \"delegate\"");
+        enum auto_online a = text ? auto_online_from_string(text) : _AUTO_ONLINE_INVALID;
+
+        if (a >= 0)
+                ((struct policy *) target)->auto_online = a;
+        else if (text)
+                error_at(l, s, "kernel_auto_online: expected \"manage\", \"keep\" or \"delegate\", found \"%s\"", text);
+}
+
+static void load_offline_timeout(struct loader *l, const config_setting_t *s, void *target) {
+        load_time(l, s, "offline_timeout", 1000000, 3600000000, &((struct policy *) target)->offline_timeout_usec);
 }
 
 static void load_reconcile(struct loader *l, const config_setting_t *s, void *target) {
@@ -338,7 +363,9 @@ static void load_retry(struct loader *l, const config_setting_t *s, void *target
 void conf_parse(const char *text, const char *path, struct policy *policy, struct problems *problems) {
         static const struct key keys[] = {
                 { "version", load_version },
+                { "kernel_auto_online", load_auto_online },
                 { "startup", load_startup },
+                { "offline_timeout", load_offline_timeout },
                 { "reconcile", load_reconcile },
                 { "retry", load_retry },
                 { "rules", load_rules },

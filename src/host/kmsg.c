@@ -24,6 +24,7 @@ int kmsg_next(int fd, struct kernlog_line *ret) {
         for (;;) {
                 struct kernlog_line line;
                 ssize_t n = read(fd, record, sizeof(record));
+                const char *newline;
 
                 if (n < 0 && errno == EAGAIN)
                         return 0;
@@ -33,6 +34,11 @@ int kmsg_next(int fd, struct kernlog_line *ret) {
                         return -errno;
                 if (n == 0)
                         return 0;
+                /* Of a captured log, which is a plain file, one read() gives many records: back to the end of the first. The
+                 * kernel's own gives one, and refuses (ESPIPE). */
+                newline = memchr(record, '\n', (size_t) n);
+                if (newline && newline + 1 < record + n)
+                        lseek(fd, newline + 1 - (record + n), SEEK_CUR);
                 kernlog_parse(record, (size_t) n, &line);
                 if (line.type == KERNLOG_OTHER)
                         continue;

@@ -312,7 +312,7 @@ int sysfs_read_block(const struct sysfs *fs, uint32_t index, const struct node_m
                 return r;
         if (nodes)
                 node_map_get(nodes, index, &b.nodes);
-        else if (fs->has_nodes) {
+        else { /* also where there are no nodes: a captured tree may have the links without what they point to */
                 char path[ATTRIBUTE_PATH_MAX];
 
                 attribute_path(path, index, ".");
@@ -326,6 +326,11 @@ int sysfs_read_block(const struct sysfs *fs, uint32_t index, const struct node_m
         r = read_zones(fs, &b);
         if (r < 0)
                 return r;
+        if (flags & SYSFS_IDENTITY) {
+                r = sysfs_read_identity(fs, index, &b.identity);
+                if (r < 0)
+                        return r;
+        }
         if (flags & SYSFS_REMOVABLE) {
                 r = read_block_attribute(fs, index, "removable", text, sizeof(text));
                 if (r < 0 && r != -ENOENT)
@@ -336,21 +341,45 @@ int sysfs_read_block(const struct sysfs *fs, uint32_t index, const struct node_m
         return 0;
 }
 
-int sysfs_write_state(const struct sysfs *fs, uint32_t index, const char *word) {
-        _cleanup_close_ int fd = -1;
-        char path[ATTRIBUTE_PATH_MAX];
+/* One write() of the word. O_TRUNC means nothing to sysfs; in a captured tree it keeps the old word's tail from showing. */
+static int write_attribute(int dir_fd, const char *path, const char *word) {
+        _cleanup_close_ int fd = openat(dir_fd, path, O_WRONLY | O_TRUNC | O_CLOEXEC | O_NOCTTY);
         size_t size = strlen(word);
         ssize_t n;
 
-        attribute_path(path, index, "state");
-        /* O_TRUNC means nothing to sysfs; in a captured tree it keeps the old word's tail from showing. */
-        fd = openat(fs->memory_fd, path, O_WRONLY | O_TRUNC | O_CLOEXEC | O_NOCTTY);
         if (fd < 0)
                 return -errno;
         n = write(fd, word, size);
         if (n < 0)
                 return -errno;
         return (size_t) n == size ? 0 : -EIO;
+}
+
+int sysfs_write_state(const struct sysfs *fs, uint32_t index, const char *word) {
+        char path[ATTRIBUTE_PATH_MAX];
+
+        attribute_path(path, index, "state");
+        return write_attribute(fs->memory_fd, path, word);
+}
+
+int sysfs_read_identity(const struct sysfs *fs, uint32_t index, uint64_t *ret) {
+        char path[ATTRIBUTE_PATH_MAX];
+        struct stat st;
+
+        attribute_path(path, index, ".");
+        if (fstatat(fs->memory_fd, path, &st, 0) < 0)
+                return -errno;
+        *ret = st.st_ino;
+        return 0;
+}
+
+int sysfs_write_dax_state(const struct sysfs *fs, const char *device, const char *word) {
+        char path[DEVICE_NAME_MAX + 64];
+
+        if (strncmp(device, "dax", 3) != 0 || strchr(device, '/'))
+                return -ENOENT;
+        snprintf(path, sizeof(path), "sys/bus/dax/devices/%s/state", device);
+        return write_attribute(fs->root_fd, path, word);
 }
 
 static int visit_check_writable(const char *name, void *userdata) {
@@ -391,18 +420,12 @@ int sysfs_read_firmware_node(const struct sysfs *fs, uint32_t index, char ret[st
         return 0;
 }
 
-int sysfs_read_auto_online(const struct sysfs *fs, char **ret) {
-        char text[64], *copy;
-        int r;
+int sysfs_read_auto_online(const struct sysfs *fs, char ret[static AUTO_ONLINE_WORD_MAX]) {
+        return read_attribute(fs->memory_fd, "auto_online_blocks", ret, AUTO_ONLINE_WORD_MAX);
+}
 
-        r = read_attribute(fs->memory_fd, "auto_online_blocks", text, sizeof(text));
-        if (r < 0)
-                return r;
-        copy = strdup(text);
-        if (!copy)
-                return -ENOMEM;
-        *ret = copy;
-        return 0;
+int sysfs_write_auto_online(const struct sysfs *fs, const char *word) {
+        return write_attribute(fs->memory_fd, "auto_online_blocks", word);
 }
 
 enum machine sysfs_read_machine(const struct sysfs *fs) {

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "daemon/keep.h"
+
+#include <errno.h>
+#include <string.h>
+#include <syslog.h>
+
+#include "core/names.h"
+#include "daemon/journal.h"
+#include "host/rundir.h"
+
+static bool is_same_memory(const struct sysfs *fs, const struct saved_run *run) {
+        uint64_t identity = STATE_IDENTITY_INIT, one;
+
+        for (uint64_t block = run->first; block <= run->last; block++) {
+                if (sysfs_read_identity(fs, (uint32_t) block, &one) < 0)
+                        return false;
+                identity = state_identity(identity, (uint32_t) block, one);
+        }
+        return identity == run->identity;
+}
+
+static void drop_other_memory(struct saved_state *s, const struct sysfs *fs) {
+        size_t kept = 0;
+
+        for (size_t i = 0; i < s->n; i++)
+                if (is_same_memory(fs, &s->runs[i]))
+                        s->runs[kept++] = s->runs[i];
+        s->n = kept;
+}
+
+static void load(struct keep *k) {
+        _cleanup_free_ char *text = NULL;
+        unsigned line = 0;
+        size_t size;
+        int r;
+
+        r = rundir_read(k->dir_fd, RUNDIR_STATE, &text, &size);
+        if (r == -ENOENT)
+                return; /* the first start since boot */
+        if (r >= 0)
+                r = state_parse(text, size, &k->saved, &line);
+        k->restarted = r >= 0;
+        if (r == -EBADMSG)
+                journal_print(LOG_WARNING, MESSAGE_WARNING, "/run/memhpd/" RUNDIR_STATE ":%u: torn or not written by memhpd; "
+                              "blocks that somebody set offline before are treated as new", line);
+        else if (r < 0)
+                journal_print(LOG_WARNING, MESSAGE_WARNING, "/run/memhpd/" RUNDIR_STATE ": not used: %s; "
+                              "blocks that somebody set offline before are treated as new", strerror(-r));
+}
+
+void keep_open(struct keep *k, const struct sysfs *fs) {
+        *k = (struct keep) { .dir_fd = rundir_open(sysfs_root(fs)) };
+        if (k->dir_fd < 0) {
+                journal_print(LOG_WARNING, MESSAGE_WARNING, "/run/memhpd: %s; after a restart memhpd will not know which "
+                              "blocks somebody set offline", strerror(-k->dir_fd));
+                return;
+        }
+        load(k);
+        drop_other_memory(&k->saved, fs);
+}
+
+void keep_close(struct keep *k) {
+        closep(&k->dir_fd);
+        saved_state_done(&k->saved);
+}
+
+void keep_recall(const struct keep *k, struct entry *e) {
+        const struct saved_run *run = saved_state_find(&k->saved, e->block);
+
+        if (!k->restarted || (run && run->kind == SAVED_STARTUP)) {
+                e->at_startup = true;
+                return;
+        }
+        /* Online when the daemon was last there, or known to be somebody's: if it is offline now, it is not ours to undo. */
+        e->at_startup = e->hands_off = run != NULL;
+        e->arrival = run ? ARRIVAL_UNKNOWN : ARRIVAL_HOT; /* what is new came while nobody watched */
+}
+
+void keep_save(struct keep *k, const struct registry *r, uint32_t last_add) {
+        _cleanup_free_ char *text = NULL;
+        size_t size;
+        int error;
+
+        if (k->dir_fd < 0)
+                return;
+        error = state_format(r, last_add, &text, &size);
+        if (error >= 0)
+                error = rundir_write(k->dir_fd, RUNDIR_STATE, text, size);
+        if (error < 0 && !k->failed)
+                journal_print(LOG_WARNING, MESSAGE_WARNING, "/run/memhpd/" RUNDIR_STATE ": cannot be written: %s; "
+                              "a restart may bring blocks online that somebody set offline", strerror(-error));
+        k->failed = error < 0;
+}

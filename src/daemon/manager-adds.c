@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <inttypes.h>
+#include <syslog.h>
+
+#include "core/names.h"
+#include "daemon/journal.h"
+#include "daemon/manager-internal.h"
+
+/* Memory that was online when the daemon came is nobody's add. */
+void manager_join_add(struct manager *m, struct entry *e, const struct block *b) {
+        if (adds_find(&m->adds, e->add) || (e->arrival != ARRIVAL_HOT && b->state != BLOCK_OFFLINE))
+                return;
+        e->add = adds_join(&m->adds, b, manager_now_usec(m))->number;
+        e->settled = false;
+}
+
+/* The first block of a device decides for all of them. */
+void manager_decide(struct manager *m, struct entry *e, const struct block *b, struct decision *ret) {
+        struct add *add = adds_find(&m->adds, e->add);
+        struct decision d;
+
+        if (add && add->decided) {
+                policy_decide_alike(m->policy, b, &add->decision, ret);
+                return;
+        }
+        policy_decide(m->policy, b, &d);
+        if (add && !add->end_usec && !b->hands_off && d.reason != REASON_STARTUP) {
+                add->decided = true;
+                add->decision = d;
+        }
+        *ret = d;
+}
+
+static enum add_fate entry_fate(const struct entry *e) {
+        switch (e->outcome) {
+        case OUTCOME_DONE:
+        case OUTCOME_ALREADY:
+        case OUTCOME_DELEGATED:
+                return ADD_FATE_ONLINE;
+        case OUTCOME_GONE:
+                return ADD_FATE_GONE;
+        case OUTCOME_NONE:
+                return e->reason == REASON_ZONE_UNAVAILABLE ? ADD_FATE_FAILED : ADD_FATE_OFFLINE;
+        default:
+                return ADD_FATE_FAILED;
+        }
+}
+
+void manager_settle(struct manager *m, struct entry *e) {
+        struct add *add = adds_find(&m->adds, e->add);
+
+        if (!add || e->settled || e->outcome == OUTCOME_BUSY)
+                return;
+        e->settled = true;
+        add_settle(add, entry_fate(e), manager_now_usec(m));
+}
+
+/* ---- rollback ----------------------------------------------------------------------------------------------------- */
+
+static void entry_set_rolled_back(struct entry *e) {
+        e->rolled_back = true;
+        e->action = ACTION_LEAVE_OFFLINE;
+        e->reason = REASON_ROLLED_BACK;
+        e->rule = -1;
+}
+
+static void submit_offline(struct manager *m, struct entry *e, struct add *add) {
+        const struct apply_job job = { .block = e->block, .action = ACTION_LEAVE_OFFLINE };
+
+        if (apply_submit(m->apply, &job) < 0)
+                return; /* it stays online: less than was asked for, but memory that can be used */
+        e->stage = STAGE_APPLYING;
+        e->settled = false;
+        add->n_pending++;
+}
+
+/* Take back, last block first, what was brought online of a device that cannot be had as a whole. */
+static void roll_back(struct manager *m, struct add *add) {
+        add->rolling_back = true;
+        add->n_online = 0;
+        for (size_t i = m->registry.n; i > 0; i--) {
+                struct entry *e = &m->registry.entries[i - 1];
+
+                if (e->add != add->number)
+                        continue;
+                if (e->state == BLOCK_OFFLINE) /* why it is not online was said before */
+                        entry_set_rolled_back(e);
+                else if (e->state == BLOCK_ONLINE && e->outcome == OUTCOME_DONE)
+                        submit_offline(m, e, add);
+        }
+        (void) sd_event_source_set_time_relative(m->patience_timer, m->policy->offline_timeout_usec);
+        (void) sd_event_source_set_enabled(m->patience_timer, SD_EVENT_ONESHOT);
+}
+
+/* A block of a device that is taken back, as it was read back. */
+void manager_handle_rollback(struct manager *m, struct entry *e) {
+        struct add *add = adds_find(&m->adds, e->add);
+
+        entry_set_rolled_back(e);
+        if (e->state == BLOCK_OFFLINE) {
+                e->outcome = OUTCOME_NONE;
+                e->error = 0;
+        } else {
+                e->rolled_back = false;
+                e->outcome = OUTCOME_FAILED;
+        }
+        if (add)
+                add->last_usec = manager_now_usec(m);
+}
+
+/* ---- the end ------------------------------------------------------------------------------------------------------ */
+
+static const struct rule *add_rule(const struct manager *m, const struct add *add) {
+        return add->decided && add->decision.rule >= 0 ? &m->policy->rules[add->decision.rule] : NULL;
+}
+
+static void report_partial(const struct add *add, const char *consequence) {
+        char number[16];
+        const struct journal_field fields[] = {
+                { FIELD_ADD, number },
+                { FIELD_DEVICE, add->device[0] ? add->device : NULL },
+                { FIELD_SOURCE, source_to_string(add->source) },
+        };
+
+        snprintf(number, sizeof(number), "%" PRIu32, add->number);
+        journal_send(LOG_WARNING, MESSAGE_PARTIAL, fields, ARRAY_SIZE(fields),
+                     "%s%s%s: of %" PRIu32 " blocks %" PRIu32 " are online as wanted and %" PRIu32 " are not; %s",
+                     source_to_string(add->source), add->device[0] ? " " : "", add->device, add->n_blocks, add->n_online,
+                     add->n_failed, consequence);
+}
+
+static void close_add(struct manager *m, struct add *add) {
+        const struct rule *rule = add_rule(m, add);
+
+        if (!add->rolling_back && add->n_failed > 0 && add->n_online > 0) {
+                if (rule && rule->rollback) {
+                        report_partial(add, "taking all of it offline again (on_partial is \"rollback\")");
+                        roll_back(m, add);
+                        return;
+                }
+                report_partial(add, "it stays so (on_partial is \"keep\")");
+        }
+        add->end_usec = manager_now_usec(m);
+}
+
+bool manager_close_adds(struct manager *m) {
+        uint64_t now = manager_now_usec(m);
+        bool again = false;
+
+        for (size_t i = 0; i < m->adds.n; i++) {
+                struct add *add = &m->adds.ring[i];
+
+                if (add->number == 0 || add->end_usec)
+                        continue;
+                if (add_is_over(add, now))
+                        close_add(m, add);
+                again = again || (!add->end_usec && add->n_pending == 0);
+        }
+        return again;
+}
