@@ -371,7 +371,7 @@ static const struct {
         { "reconcile = \"OFF\";", 1, "reconcile: \"OFF\" is not a time" },
         { "reconcile = \"18446744073709551615h\";", 1, "reconcile: \"18446744073709551615h\"" },
         { "reconcile = \"18446744073709551617s\";", 1, "reconcile: \"18446744073709551617s\"" },
-        { "startup = \"\";", 1, "startup: expected \"apply\" or \"ignore\", found \"\"" },
+        { "startup = \"\";", 1, "startup: expected \"ignore\" or \"apply\", found \"\"" },
         { "startup = \"Apply\";", 1, "found \"Apply\"" },
         { "\nrules = (\n  { },\n);", 4, "syntax error" },
         { "\nrules = (\n  { }\n);", 3, "rule \"rule-1\" has no action" },
@@ -407,7 +407,7 @@ static const struct {
         { MATCH("node = \"1, 2\";"), 2, "match.node: \"1, 2\" is not a list of nodes" },
         { MATCH("node = \"all\";"), 2, "match.node: \"all\" is not a list of nodes" },
         /* keys that do not exist, at every level */
-        { "version = 1;\nstart = \"apply\";", 2, "unknown key \"start\" in the file; known are version, startup, reconcile, retry, rules" },
+        { "version = 1;\nstart = \"apply\";", 2, "unknown key \"start\" in the file; known are version, kernel_auto_online, startup, offline_timeout, reconcile, retry, rules" },
         { "Version = 1;", 1, "unknown key \"Version\" in the file" },
         { "retry = {\n  first = \"1s\";\n  last = \"2s\";\n};", 3, "unknown key \"last\" in retry; known are first, max, attempts" },
         { RULE("\n\nactions = \"online\";"), 4, "unknown key \"actions\" in a rule; known are name, match, action, fallback" },

@@ -109,7 +109,7 @@ END_TEST
 
 /* Journal fields: others search for them. */
 START_TEST(test_words) {
-        static const char *const words[] = { "none", "done", "already", "wrong-zone", "busy", "gone", "failed" };
+        static const char *const words[] = { "none", "done", "already", "delegated", "wrong-zone", "busy", "gone", "failed" };
 
         ck_assert_uint_eq(ARRAY_SIZE(words), _OUTCOME_MAX);
         for (enum outcome o = 0; o < _OUTCOME_MAX; o++)

@@ -244,6 +244,7 @@ static void generate_block(struct prng *p, struct block *ret) {
         b.removable = prng_below(p, 2);
         b.at_startup = prng_below(p, 2);
         b.hands_off = prng_below(p, 8) == 0;
+        b.rolled_back = prng_below(p, 8) == 0;
         b.zones_known = prng_below(p, 4);
         b.zones = (zone_mask) prng_below(p, 1u << _ZONE_MAX);
         if (prng_below(p, 2)) /* what is usual, more often */
@@ -340,9 +341,11 @@ static void check_decision(const struct policy *policy, const struct block *b, c
                 return;
         }
         /* nor one that somebody else set offline, or that is none of the daemon's business */
-        if (b->hands_off || (b->at_startup && !policy->startup_apply)) {
+        if (b->hands_off || b->rolled_back || (b->at_startup && !policy->startup_apply)) {
                 ck_assert_int_eq(d->action, ACTION_LEAVE_OFFLINE);
-                ck_assert_int_eq(d->reason, b->hands_off ? REASON_HANDS_OFF : REASON_STARTUP);
+                ck_assert_int_eq(d->reason, b->hands_off     ? REASON_HANDS_OFF
+                                            : b->rolled_back ? REASON_ROLLED_BACK
+                                                             : REASON_STARTUP);
                 ck_assert_int_eq(d->rule, -1);
                 return;
         }
@@ -388,7 +391,7 @@ START_TEST(test_properties) {
         struct prng p = { 1000 + (unsigned) _i };
         unsigned reasons[_REASON_MAX] = {};
 
-        for (unsigned round = 0; round < 40; round++) {
+        for (unsigned round = 0; round < 80; round++) {
                 struct policy *policy = generate_policy(&p);
 
                 for (unsigned i = 0; i < 40; i++) {
@@ -448,7 +451,7 @@ START_TEST(test_properties) {
                                 b.state = BLOCK_OFFLINE;
                                 b.zones_known = false;
                         }
-                        b.at_startup = b.hands_off = false;
+                        b.at_startup = b.hands_off = b.rolled_back = false;
                         policy_decide(policy, &b, &again);
                         ck_assert(same(&wanted, &again));
                 }
@@ -499,6 +502,7 @@ START_TEST(test_empty_policy) {
                 ck_assert_int_eq(d.action, ACTION_LEAVE_OFFLINE);
                 ck_assert_int_eq(d.reason, b.state != BLOCK_OFFLINE ? REASON_NOT_OFFLINE
                                            : b.hands_off            ? REASON_HANDS_OFF
+                                           : b.rolled_back          ? REASON_ROLLED_BACK
                                            : b.at_startup           ? REASON_STARTUP
                                                                     : REASON_NO_RULE);
                 policy_want(&empty, &b, &d);

@@ -102,7 +102,7 @@ struct swept {
         uint32_t last;
 };
 
-static void on_gone(const struct entry *e, void *userdata) {
+static void on_gone(struct entry *e, void *userdata) {
         struct swept *s = userdata;
         size_t i = 0;
 
