@@ -10,10 +10,13 @@
 struct statistics {
         char *text; /* the file */
         size_t size;
-        uint64_t page_size; /* 0: unknown, for a captured system does not tell */
+        uint64_t page_size; /* 0: unknown */
         struct ranges nodes; /* empty: all */
         const char *nodes_text;
 };
+
+/* In bytes; a captured system tells it in its MANIFEST, if at all (tests/capture.sh). 0: unknown. */
+uint64_t system_page_size(const char *sysroot);
 
 /* nodes: "1", "0-3,8", "node:1" or NULL. Complains. */
 enum status statistics_open(struct statistics *s, const struct options *o, enum sysfs_text which, const char *nodes);

@@ -91,7 +91,7 @@ enum status facts_open(struct facts *f, const char *sysroot, const char *selecto
                 complain("%s: nodes: cannot be listed: %s", sysroot, strerror(-r));
                 return STATUS_FAILED;
         }
-        f->has_map = true;
+        f->has_map = f->nodes.n > 0;
         return STATUS_DONE;
 }
 
@@ -105,12 +105,15 @@ void facts_done(struct facts *f) {
 }
 
 static int read_fact(struct facts *f, uint32_t index, struct fact *ret) {
+        unsigned flags = f->needs & FACTS_REMOVABLE ? SYSFS_REMOVABLE : 0;
         struct fact fact = {};
         struct origin origin;
         int r;
 
-        r = sysfs_read_block(f->fs, index, f->has_map ? &f->nodes : NULL,
-                             f->needs & FACTS_REMOVABLE ? SYSFS_REMOVABLE : 0, &fact.block);
+        r = sysfs_read_block(f->fs, index, f->has_map ? &f->nodes : NULL, flags, &fact.block);
+        /* The block came after the map was made, or a captured tree has the links on the blocks' side only. */
+        if (r == -EAGAIN && f->has_map)
+                r = sysfs_read_block(f->fs, index, NULL, flags, &fact.block);
         if (r == -EAGAIN)
                 r = sysfs_read_block_state(f->fs, index, &fact.block);
         if (r < 0)

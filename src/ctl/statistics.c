@@ -2,6 +2,7 @@
 #include "ctl/statistics.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <string.h>
 
@@ -20,6 +21,27 @@ static enum status parse_nodes(struct statistics *s, const char *text) {
         }
         s->nodes_text = list;
         return STATUS_DONE;
+}
+
+uint64_t system_page_size(const char *sysroot) {
+        static const char key[] = "page_size ";
+        _cleanup_free_ char *path = NULL;
+        _cleanup_close_ int fd = -1;
+        char text[1024], *p = text;
+        uint64_t size;
+        ssize_t n;
+
+        if (strcmp(sysroot, "/") == 0)
+                return (uint64_t) sysconf(_SC_PAGESIZE);
+        path = format_text("%s/MANIFEST", sysroot);
+        fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+        n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+        text[MAX(n, (ssize_t) 0)] = '\0';
+        for (char *line; (line = strsep(&p, "\n"));)
+                if (strncmp(line, key, strlen(key)) == 0 && parse_u64(line + strlen(key), &size) >= 0 &&
+                    size >= 1024 && (size & (size - 1)) == 0)
+                        return size;
+        return 0;
 }
 
 enum status statistics_open(struct statistics *s, const struct options *o, enum sysfs_text which, const char *nodes) {
@@ -43,8 +65,7 @@ enum status statistics_open(struct statistics *s, const struct options *o, enum 
                 complain("%s: cannot be read: %s", sysfs_text_path(which), strerror(-r));
                 return STATUS_FAILED;
         }
-        if (strcmp(o->sysroot, "/") == 0)
-                s->page_size = (uint64_t) sysconf(_SC_PAGESIZE);
+        s->page_size = system_page_size(o->sysroot);
         return STATUS_DONE;
 }
 
@@ -80,5 +101,5 @@ const char *format_pages(const struct statistics *s, uint64_t pages, bool bytes,
 
 void statistics_print_legend(const struct statistics *s, const struct options *o) {
         if (o->legend && !s->page_size)
-                puts("\nFigures are pages: a captured system does not tell how large they are.");
+                puts("\nFigures are pages: this captured system does not tell how large they are.");
 }

@@ -63,15 +63,40 @@ static void print_rules(const struct policy *p, const struct block *b, const str
         }
 }
 
+/* Did any rule up to the one that decides ask where the block came from? */
+static bool source_matters(const struct policy *p, const struct decision *d) {
+        for (size_t i = 0; i < p->n_rules && rule_is_reached(d, i); i++)
+                if (p->rules[i].match.sources)
+                        return true;
+        return false;
+}
+
+/* What it means that the source is unknown; NULL if it means nothing. */
+static const char *find_caveat(const struct policy *p, const struct fact *fact, const struct decision *d) {
+        const struct evidence *e = &fact->evidence;
+
+        if (fact->block.source != SOURCE_UNKNOWN || !source_matters(p, d))
+                return NULL;
+        if (!e->iomem || e->iomem->hidden)
+                return "the source is unknown only because /proc/iomem does not tell it here, so that rules with a source "
+                       "were passed over: memhpd, which reads it, may decide by another rule";
+        if (e->ram)
+                return "on this machine hot-added memory looks like memory that was there at boot: memhpd, which sees it "
+                       "arrive, may decide by another rule";
+        return "nothing tells where it came from, so that rules with a source were passed over";
+}
+
 static void print_run(const struct policy *p, const struct fact *fact, uint32_t last, uint64_t block_size,
                       const struct options *o) {
         const struct block *b = &fact->block;
         struct run run = { .block = *b, .last = last };
         char blocks[RUN_TEXT_MAX], address[RUN_TEXT_MAX], size[SIZE_TEXT_MAX], evidence[EVIDENCE_TEXT_MAX];
         _cleanup_free_ char *nodes = format_nodes(&b->nodes);
+        const char *caveat;
         struct judgement j;
 
         judge(p, b, &j);
+        caveat = find_caveat(p, fact, &j.decision);
         source_describe(&fact->evidence, evidence, sizeof(evidence));
         printf("%s %s (%s, %s)\n", last > b->index ? "blocks" : "block", run_format_blocks(&run, blocks),
                run_format_address(&run, block_size, address), format_bytes(run_size(&run, block_size), o->bytes, size));
@@ -83,6 +108,8 @@ static void print_run(const struct policy *p, const struct fact *fact, uint32_t 
         print_field("source", "%s%s%s", source_to_string(b->source), *b->device ? ", device " : "", b->device);
         print_field("evidence", "%s", evidence);
         print_field("node", "%s", *nodes ? nodes : "unknown");
+        if (caveat)
+                print_field("caveat", "%s", caveat);
         if (o->all)
                 print_rules(p, b, &j.decision);
 }
@@ -120,9 +147,11 @@ static json_t *json_explanation(const struct policy *p, const struct fact *fact,
         _cleanup_free_ char *reason = NULL;
         const struct block *b = &fact->block;
         json_t *object = json_new_object();
+        const char *caveat;
         struct judgement j;
 
         judge(p, b, &j);
+        caveat = find_caveat(p, fact, &j.decision);
         reason = format_text("%s; %s", j.reason, j.outcome);
         json_set(object, "block", json_unsigned(b->index));
         json_set(object, "state", json_text(block_state_to_string(b->state)));
@@ -134,6 +163,7 @@ static json_t *json_explanation(const struct policy *p, const struct fact *fact,
         json_set(object, "source", json_text(source_to_string(b->source)));
         json_set(object, "device", json_name(b->device));
         json_set(object, "evidence", json_evidence(&fact->evidence));
+        json_set(object, "caveat", caveat ? json_text(caveat) : json_null());
         if (o->all)
                 json_set(object, "rules", json_rules(p, b, &j.decision));
         return object;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <string.h>
 
+#include "ctl/blockless.h"
 #include "ctl/facts.h"
 #include "ctl/run.h"
 #include "ctl/verb.h"
@@ -73,7 +74,8 @@ static json_t *json_run(const struct run *r, uint64_t block_size) {
         return object;
 }
 
-static void print_json(const struct listing *l, uint64_t block_size) {
+/* besides: NULL if only some blocks were asked for. */
+static void print_json(const struct listing *l, uint64_t block_size, struct blockless *besides) {
         json_auto_t *root = json_new_object();
         json_t *ranges = json_new_array();
 
@@ -83,6 +85,8 @@ static void print_json(const struct listing *l, uint64_t block_size) {
         json_set(root, "online", json_unsigned(l->online));
         json_set(root, "offline", json_unsigned(l->offline));
         json_set(root, "ranges", ranges);
+        if (besides)
+                blockless_set_json(besides, root);
         json_print(root);
 }
 
@@ -135,8 +139,10 @@ static int parse_split(const struct options *o, const struct column_choice *show
 
 enum status verb_list(const struct options *o, char *const *args) {
         _cleanup_(listing_done) struct listing listing = {};
+        _cleanup_(blockless_done) struct blockless besides = {};
         _cleanup_(facts_done) struct facts facts = {};
         struct column_choice choice, all;
+        bool whole = !args[0] && (o->json || o->legend);
         unsigned split, needs = 0;
         enum status s;
 
@@ -158,9 +164,14 @@ enum status verb_list(const struct options *o, char *const *args) {
         s = facts_status(&facts);
         if (s != STATUS_DONE && listing.n == 0)
                 return s;
-        if (o->json)
-                print_json(&listing, facts.block_size);
-        else
-                print_table(&listing, facts.block_size, &choice, o);
+        if (whole && blockless_read(&besides, &facts) != STATUS_DONE)
+                s = STATUS_FAILED;
+        if (o->json) {
+                print_json(&listing, facts.block_size, whole ? &besides : NULL);
+                return s;
+        }
+        print_table(&listing, facts.block_size, &choice, o);
+        if (whole)
+                blockless_print(&besides, o);
         return s;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <inttypes.h>
 
+#include "ctl/blockless.h"
 #include "ctl/facts.h"
 #include "ctl/run.h"
 #include "ctl/verb.h"
@@ -147,6 +148,17 @@ static void print_summary(const struct fact_list *l, const struct facts *f, cons
         putchar('\n');
 }
 
+/* "show all" is about the system, not only about its blocks. */
+static enum status show_besides(const struct facts *f, const struct options *o) {
+        _cleanup_(blockless_done) struct blockless besides = {};
+        enum status s;
+
+        s = blockless_read(&besides, f);
+        blockless_print(&besides, o);
+        blockless_hint(&besides, o);
+        return s;
+}
+
 enum status verb_show(const struct options *o, char *const *args) {
         _cleanup_(fact_list_done) struct fact_list list = {};
         _cleanup_(facts_done) struct facts facts = {};
@@ -177,5 +189,7 @@ enum status verb_show(const struct options *o, char *const *args) {
                         putchar('\n');
                 print_block(&list.items[i], facts.block_size, o);
         }
+        if (facts.selector.kind == SELECTOR_ALL && show_besides(&facts, o) != STATUS_DONE)
+                s = STATUS_FAILED;
         return s;
 }

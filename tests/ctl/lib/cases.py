@@ -38,6 +38,7 @@ MACHINE = {
         range_of(64, 66, ["Normal", "Movable"], [3], "pmem", "dax0.0", "offline"),
         range_of(80, 81, ["Movable"], [4], "driver", "nvidia"),
     ],
+    "device_memory": [], "device_memory_memmap_bytes": 0, "refused": [],
 }
 
 

@@ -4,8 +4,19 @@
 import json
 import os
 import subprocess
+import tarfile
 
 from .tree import Tree
+
+TESTS = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+DATA = os.path.join(TESTS, "data")
+
+
+class Root:
+    """A folder that was captured, not built."""
+
+    def __init__(self, root):
+        self.root = root
 
 
 class Result:
@@ -33,9 +44,24 @@ class Ctl:
         self.folder = folder
         self.trees = 0
 
-    def tree(self):
+    def tree(self, **options):
         self.trees += 1
-        return Tree(os.path.join(self.folder, f"root{self.trees}"))
+        return Tree(os.path.join(self.folder, f"root{self.trees}"), **options)
+
+    def unpack(self, name):
+        """A capture of tests/data, as a folder."""
+        return self.unpack_file(os.path.join(DATA, name))
+
+    def unpack_file(self, path):
+        self.trees += 1
+        root = os.path.join(self.folder, f"root{self.trees}")
+        os.mkdir(root)
+        with tarfile.open(path) as archive:
+            if hasattr(tarfile, "data_filter"):
+                archive.extractall(root, filter="data")
+            else:
+                archive.extractall(root)
+        return Root(root)
 
     def file(self, name, text, mode=0o644):
         path = os.path.join(self.folder, name)

@@ -50,11 +50,32 @@ Node 1, zone  Movable      0      0      0
 """
 
 
-class Tree:
-    block_size = 128 * MIB
+def zone_text(node, zone, start, pages, free):
+    """A zone's part of /proc/zoneinfo, as long as memhpctl needs it; an empty zone ends early, as the kernel's do."""
+    text = (f"Node {node}, zone {zone:>8}\n  pages free     {free}\n        boost    0\n        min      {pages // 500}\n"
+            f"        low      {pages // 400}\n        high     {pages // 333}\n        spanned  {pages + 7}\n"
+            f"        present  {pages}\n        managed  {pages - pages // 64}\n        cma      0\n"
+            f"        protection: (0, 0, {node})\n")
+    if not pages:
+        return text.replace("spanned  7", "spanned  0")
+    return text + (f"      nr_free_pages {free}\n      nr_zspages   0\n  pagesets\n    cpu: 0\n              count:    17\n"
+                   f"              high:     186\n              batch:    63\n  vm stats threshold: 4\n"
+                   f"  node_unreclaimable:  0\n  start_pfn:           {start}\n")
 
-    def __init__(self, root):
+
+def device_zone_text(node, spanned):
+    """Zone Device spans pages, but has none present."""
+    return zone_text(node, "Device", 0, 0, 0).replace("spanned  0", f"spanned  {spanned}")
+
+
+def buddy_text(node, zone, counts):
+    return f"Node {node}, zone {zone:>8} " + "".join(f"{n:6} " for n in counts) + "\n"
+
+
+class Tree:
+    def __init__(self, root, block_size=128 * MIB):
         self.root = root
+        self.block_size = block_size
         self.memory = os.path.join(root, "sys/devices/system/memory")
         self.node = os.path.join(root, "sys/devices/system/node")
         os.makedirs(self.memory)
@@ -90,6 +111,10 @@ class Tree:
         os.makedirs(folder, exist_ok=True)
         os.symlink(f"../../node/node{node}", os.path.join(self.memory, f"memory{number}", f"node{node}"))
         os.symlink(f"../../memory/memory{number}", os.path.join(folder, f"memory{number}"))
+
+    def manifest(self, architecture, page_size):
+        self.write("MANIFEST", f"kernel 6.12\narchitecture {architecture}\npage_size {page_size}\n")
+        return self
 
     def add_blocks(self, numbers, **facts):
         for number in numbers:
