@@ -1,0 +1,448 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "host/apply.h"
+
+#include <poll.h>
+#include <signal.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "check_util.h"
+#include "fakeroot.h"
+
+#define PATIENCE_MSEC 60000 /* what should happen, happens far sooner */
+
+static struct fakeroot *f;
+static struct sysfs *fs;
+static struct apply *a;
+
+static void setup(void) {
+        f = fakeroot_new(0);
+        ck_assert_int_eq(sysfs_open(fakeroot_path(f), &fs), 0);
+        ck_assert_int_eq(apply_new(fs, &a), 0);
+}
+
+static void teardown(void) {
+        apply_free(a);
+        sysfs_close(fs);
+        f = fakeroot_free(f);
+}
+
+static void submit(uint32_t block, enum action action) {
+        const struct apply_job job = { .block = block, .action = action };
+
+        ck_assert_int_eq(apply_submit(a, &job), 0);
+}
+
+static bool is_readable(int timeout_msec) {
+        struct pollfd p = { .fd = apply_fd(a), .events = POLLIN };
+        int r = poll(&p, 1, timeout_msec);
+
+        ck_assert_int_ge(r, 0);
+        return r > 0;
+}
+
+/* As the event loop does it: wait for the descriptor, then take one. */
+static struct apply_result take(void) {
+        struct apply_result result;
+
+        memset(&result, 0xa5, sizeof(result));
+        ck_assert_msg(is_readable(PATIENCE_MSEC), "no result comes");
+        ck_assert(apply_take(a, &result));
+        return result;
+}
+
+static uint64_t now_msec(void) {
+        struct timespec ts;
+
+        clock_gettime(CLOCK_MONOTONIC, &ts);
+        return (uint64_t) ts.tv_sec * 1000 + (uint64_t) ts.tv_nsec / 1000000;
+}
+
+/* ---- what is written, and what is made of it --------------------------------------------------------------------- */
+
+static const struct {
+        enum action action;
+        const char *word;
+        enum zone zone;
+} words[] = {
+        { ACTION_ONLINE, "online", ZONE_NORMAL },
+        { ACTION_ONLINE_KERNEL, "online_kernel", ZONE_NORMAL },
+        { ACTION_ONLINE_MOVABLE, "online_movable", ZONE_MOVABLE },
+};
+
+START_TEST(write_is_judged_done) {
+        struct apply_result result;
+        struct fakeroot_write w;
+
+        fakeroot_add_dimm(f, "PNP0C80:00", 32, 2, 0);
+        submit(33, words[_i].action);
+        result = take();
+        ck_assert_uint_eq(result.block, 33);
+        ck_assert_int_eq(result.action, words[_i].action);
+        ck_assert_int_eq(result.outcome, OUTCOME_DONE);
+        ck_assert_int_eq(result.error, 0);
+        ck_assert_int_eq(result.state, BLOCK_ONLINE);
+        ck_assert(result.zones_known);
+        ck_assert_uint_eq(result.zones, ZONE_BIT(words[_i].zone));
+        ck_assert_uint_eq(fakeroot_n_writes(f), 1);
+        w = fakeroot_get_write(f, 0);
+        ck_assert_uint_eq(w.block, 33);
+        ck_assert_str_eq(w.word, words[_i].word);
+        ck_assert(!fakeroot_is_online(f, 32));
+}
+END_TEST
+
+static const struct {
+        int error;
+        enum outcome outcome;
+} errors[] = {
+        { EBUSY, OUTCOME_BUSY },   { EAGAIN, OUTCOME_BUSY },  { EINTR, OUTCOME_BUSY },     { ENOMEM, OUTCOME_BUSY },
+        { EIO, OUTCOME_BUSY },     { EINVAL, OUTCOME_FAILED }, { EPERM, OUTCOME_FAILED }, { EACCES, OUTCOME_FAILED },
+        { EHWPOISON, OUTCOME_FAILED }, { EROFS, OUTCOME_FAILED },
+};
+
+START_TEST(errors_are_judged) {
+        struct apply_result result;
+
+        fakeroot_add_dimm(f, "PNP0C80:00", 32, 1, 0);
+        fakeroot_fail_writes(f, 32, errors[_i].error, 1);
+        submit(32, ACTION_ONLINE_MOVABLE);
+        result = take();
+        ck_assert_int_eq(result.outcome, errors[_i].outcome);
+        ck_assert_int_eq(result.error, -errors[_i].error);
+        ck_assert_int_eq(result.state, BLOCK_OFFLINE);
+        ck_assert_uint_eq(result.zones, 0);
+        /* The writer is none the worse for it. */
+        submit(32, ACTION_ONLINE_MOVABLE);
+        ck_assert_int_eq(take().outcome, OUTCOME_DONE);
+        ck_assert_str_eq(fakeroot_zone(f, 32), "Movable");
+}
+END_TEST
+
+static const struct {
+        const char *theirs;
+        enum action ours;
+        enum outcome outcome;
+        enum zone zone;
+} races[] = {
+        { "online_movable", ACTION_ONLINE_MOVABLE, OUTCOME_ALREADY, ZONE_MOVABLE },
+        { "online_kernel", ACTION_ONLINE_MOVABLE, OUTCOME_WRONG_ZONE, ZONE_NORMAL },
+        { "online", ACTION_ONLINE_KERNEL, OUTCOME_ALREADY, ZONE_NORMAL },
+        { "online_movable", ACTION_ONLINE_KERNEL, OUTCOME_WRONG_ZONE, ZONE_MOVABLE },
+        { "online_movable", ACTION_ONLINE, OUTCOME_ALREADY, ZONE_MOVABLE },
+        { "online_kernel", ACTION_ONLINE, OUTCOME_ALREADY, ZONE_NORMAL },
+};
+
+START_TEST(races_are_judged) {
+        struct apply_result result;
+
+        fakeroot_add_dimm(f, "PNP0C80:00", 32, 1, 0);
+        fakeroot_compete(f, 32, races[_i].theirs);
+        submit(32, races[_i].ours);
+        result = take();
+        ck_assert_int_eq(result.outcome, races[_i].outcome);
+        ck_assert_int_eq(result.error, -EINVAL);
+        ck_assert_int_eq(result.state, BLOCK_ONLINE);
+        ck_assert_uint_eq(result.zones, ZONE_BIT(races[_i].zone));
+        ck_assert_uint_eq(fakeroot_n_writes(f), 1); /* it stays as it is */
+        ck_assert_str_eq(fakeroot_zone(f, 32), zone_to_string(races[_i].zone));
+}
+END_TEST
+
+/* The error is not the last word: the block is. */
+START_TEST(error_and_yet_online) {
+        struct apply_result result;
+
+        fakeroot_add_dimm(f, "PNP0C80:00", 32, 1, 0);
+        fakeroot_fail_writes(f, 32, EBUSY, 1);
+        fakeroot_compete_after(f, 32, "online_movable");
+        submit(32, ACTION_ONLINE_MOVABLE);
+        result = take();
+        ck_assert_int_eq(result.outcome, OUTCOME_ALREADY);
+        ck_assert_int_eq(result.error, -EBUSY);
+}
+END_TEST
+
+START_TEST(online_without_valid_zones) {
+        struct apply_result result;
+
+        fakeroot_set_traits(f, &(struct fakeroot_traits) { .zones_hidden = true });
+        fakeroot_add_dimm(f, "PNP0C80:00", 32, 1, 0);
+        submit(32, ACTION_ONLINE_MOVABLE);
+        result = take();
+        ck_assert_int_eq(result.outcome, OUTCOME_DONE);
+        ck_assert(!result.zones_known);
+        ck_assert_uint_eq(result.zones, 0);
+}
+END_TEST
+
+/* Gone before, gone under the write with what the kernel answers then, gone after. */
+START_TEST(block_vanishes) {
+        fakeroot_add_dimm(f, "PNP0C80:00", 32, 1, 0);
+        if (_i == 0)
+                fakeroot_remove(f, 32, 1);
+        if (_i == 1)
+                fakeroot_vanish_before_write(f, 32);
+        if (_i == 2)
+                fakeroot_fail_writes(f, 32, ENODEV, 1);
+        if (_i >= 2)
+                fakeroot_vanish_after_write(f, 32);
+        submit(32, ACTION_ONLINE_MOVABLE);
+        ck_assert_int_eq(take().outcome, OUTCOME_GONE);
+}
+END_TEST
+
+/* ---- many -------------------------------------------------------------------------------------------------------- */
+
+#define MANY 10000
+
+START_TEST(results_come_in_order) {
+        struct apply_result result;
+        uint32_t next = 0;
+
+        fakeroot_add_dimm(f, "PNP0C80:00", 100, MANY, 0);
+        for (uint32_t i = 0; i < MANY; i++)
+                submit(100 + i, i % 3 ? ACTION_ONLINE_MOVABLE : ACTION_ONLINE_KERNEL);
+        /* Taken in gulps, as the loop does. */
+        while (next < MANY) {
+                ck_assert_msg(is_readable(PATIENCE_MSEC), "stopped after %u", next);
+                for (int i = 0; i < 512 && apply_take(a, &result); i++) {
+                        ck_assert_uint_eq(result.block, 100 + next);
+                        ck_assert_int_eq(result.outcome, OUTCOME_DONE);
+                        next++;
+                }
+        }
+        ck_assert_uint_eq(apply_pending(a), 0);
+        ck_assert(!is_readable(0));
+        ck_assert_uint_eq(fakeroot_n_writes(f), MANY);
+        for (uint32_t i = 0; i < MANY; i++) {
+                struct fakeroot_write w = fakeroot_get_write(f, i);
+
+                ck_assert_uint_eq(w.block, 100 + i);
+                ck_assert_str_eq(w.word, i % 3 ? "online_movable" : "online_kernel");
+        }
+}
+END_TEST
+
+START_TEST(jobs_come_while_others_are_under_way) {
+        uint32_t taken = 0;
+
+        fakeroot_add_dimm(f, "PNP0C80:00", 0, 2000, 0);
+        for (uint32_t i = 0; i < 2000; i++) {
+                struct apply_result result;
+
+                submit(i, ACTION_ONLINE_MOVABLE);
+                while (i % 7 == 0 && apply_take(a, &result))
+                        ck_assert_uint_eq(result.block, taken++);
+        }
+        while (taken < 2000)
+                ck_assert_uint_eq(take().block, taken++);
+        ck_assert_uint_eq(fakeroot_n_writes(f), 2000);
+}
+END_TEST
+
+/* ---- counting and waking ----------------------------------------------------------------------------------------- */
+
+START_TEST(nothing_is_pending_at_first) {
+        struct apply_result result;
+
+        ck_assert_uint_eq(apply_pending(a), 0);
+        ck_assert(!is_readable(0));
+        ck_assert(!apply_take(a, &result));
+        ck_assert(!is_readable(0));
+}
+END_TEST
+
+START_TEST(pending_until_taken) {
+        fakeroot_add_dimm(f, "PNP0C80:00", 32, 3, 0);
+        fakeroot_hold_write(f, 33);
+        for (uint32_t i = 32; i < 35; i++)
+                submit(i, ACTION_ONLINE_MOVABLE);
+        ck_assert_uint_eq(apply_pending(a), 3);
+        fakeroot_wait_held(f);
+        ck_assert(is_readable(PATIENCE_MSEC)); /* the first is done, the second in the kernel */
+        ck_assert_uint_eq(apply_pending(a), 3);
+        ck_assert_uint_eq(take().block, 32);
+        ck_assert_uint_eq(apply_pending(a), 2);
+        ck_assert(!is_readable(0));
+        fakeroot_release_write(f);
+        ck_assert_uint_eq(take().block, 33);
+        ck_assert_uint_eq(take().block, 34);
+        ck_assert_uint_eq(apply_pending(a), 0);
+        ck_assert(!is_readable(0));
+}
+END_TEST
+
+START_TEST(readable_while_results_wait) {
+        fakeroot_add_dimm(f, "PNP0C80:00", 32, 3, 0);
+        for (uint32_t i = 32; i < 35; i++)
+                submit(i, ACTION_ONLINE_MOVABLE);
+        for (uint64_t end = now_msec() + PATIENCE_MSEC; fakeroot_n_writes(f) < 3 && now_msec() < end;)
+                usleep(1000);
+        for (size_t left = 3; left > 0; left--) {
+                ck_assert(is_readable(PATIENCE_MSEC));
+                (void) take();
+                ck_assert_uint_eq(apply_pending(a), left - 1);
+        }
+        ck_assert(!is_readable(0));
+        submit(32, ACTION_ONLINE_MOVABLE);
+        ck_assert_int_eq(take().outcome, OUTCOME_ALREADY);
+}
+END_TEST
+
+/* One waits at the kernel, one for it, one is done: neither is heard of again. */
+START_TEST(cancelled_is_not_heard_of) {
+        fakeroot_add_dimm(f, "PNP0C80:00", 32, 5, 0);
+        fakeroot_hold_write(f, 33);
+        for (uint32_t i = 32; i < 37; i++)
+                submit(i, ACTION_ONLINE_MOVABLE);
+        fakeroot_wait_held(f);
+        ck_assert(is_readable(PATIENCE_MSEC));
+        apply_cancel(a, 32);
+        ck_assert(!is_readable(0));
+        apply_cancel(a, 33);
+        apply_cancel(a, 35);
+        apply_cancel(a, 99);
+        ck_assert_uint_eq(apply_pending(a), 2);
+        submit(33, ACTION_ONLINE_KERNEL); /* another block in the same place */
+        fakeroot_release_write(f);
+        ck_assert_uint_eq(take().block, 34);
+        ck_assert_uint_eq(take().block, 36);
+        ck_assert_int_eq(take().action, ACTION_ONLINE_KERNEL);
+        ck_assert_uint_eq(apply_pending(a), 0);
+        ck_assert(!is_readable(0));
+        ck_assert(!fakeroot_is_online(f, 35));
+        ck_assert_uint_eq(fakeroot_count_writes(f, 35), 0);
+}
+END_TEST
+
+START_TEST(write_time_is_the_kernels) {
+        fakeroot_add_dimm(f, "PNP0C80:00", 32, 1, 0);
+        fakeroot_set_write_time(f, 20000);
+        submit(32, ACTION_ONLINE_MOVABLE);
+        ck_assert_uint_ge(take().write_usec, 20000);
+}
+END_TEST
+
+/* ---- the end ----------------------------------------------------------------------------------------------------- */
+
+static void end(void) {
+        apply_free(a);
+        a = NULL;
+}
+
+START_TEST(free_without_a_job) {
+        apply_free(NULL);
+        end();
+}
+END_TEST
+
+START_TEST(free_drops_what_waits) {
+        uint64_t start;
+
+        fakeroot_add_dimm(f, "PNP0C80:00", 0, 5000, 0);
+        fakeroot_set_write_time(f, 20000); /* 100 s in all */
+        for (uint32_t i = 0; i < 5000; i++)
+                submit(i, ACTION_ONLINE_MOVABLE);
+        start = now_msec();
+        end();
+        ck_assert_uint_lt(now_msec() - start, 30000);
+        ck_assert_uint_lt(fakeroot_n_writes(f), 2500);
+}
+END_TEST
+
+/* What is under way is finished: it takes less than a second, so nobody interrupts it. */
+START_TEST(free_finishes_the_write) {
+        fakeroot_add_dimm(f, "PNP0C80:00", 32, 2, 0);
+        fakeroot_set_write_time(f, 200000);
+        submit(32, ACTION_ONLINE_MOVABLE);
+        submit(33, ACTION_ONLINE_MOVABLE);
+        (void) take();
+        end();
+        ck_assert_str_eq(fakeroot_zone(f, 32), "Movable");
+        for (size_t i = 0; i < fakeroot_n_writes(f); i++)
+                ck_assert_int_eq(fakeroot_get_write(f, i).result, 0);
+}
+END_TEST
+
+START_TEST(free_interrupts_what_does_not_end) {
+        uint64_t start;
+
+        fakeroot_add_dimm(f, "PNP0C80:00", 32, 3, 0);
+        fakeroot_hold_write(f, 33);
+        for (uint32_t i = 32; i < 35; i++)
+                submit(i, ACTION_ONLINE_MOVABLE);
+        fakeroot_wait_held(f);
+        start = now_msec();
+        end();
+        ck_assert_uint_ge(now_msec() - start, 900); /* it was given its second */
+        ck_assert_uint_lt(now_msec() - start, 30000);
+        ck_assert_uint_eq(fakeroot_n_writes(f), 2);
+        ck_assert_int_eq(fakeroot_get_write(f, 1).result, -EINTR);
+        ck_assert(!fakeroot_is_online(f, 33));
+        ck_assert(!fakeroot_is_online(f, 34));
+}
+END_TEST
+
+/* The daemon's signals are the event loop's. */
+START_TEST(signals_stay_with_the_loop) {
+        sigset_t set;
+        int sig;
+
+        sigemptyset(&set);
+        sigaddset(&set, SIGTERM);
+        sigaddset(&set, SIGHUP);
+        ck_assert_int_eq(sigprocmask(SIG_BLOCK, &set, NULL), 0);
+        fakeroot_add_dimm(f, "PNP0C80:00", 32, 1, 0);
+        fakeroot_hold_write(f, 32);
+        submit(32, ACTION_ONLINE_MOVABLE);
+        fakeroot_wait_held(f);
+        ck_assert_int_eq(kill(getpid(), SIGTERM), 0);
+        ck_assert_int_eq(kill(getpid(), SIGHUP), 0);
+        ck_assert_int_eq(sigwait(&set, &sig), 0);
+        ck_assert_int_eq(sigwait(&set, &sig), 0);
+        fakeroot_release_write(f);
+        ck_assert_int_eq(take().outcome, OUTCOME_DONE); /* not interrupted */
+}
+END_TEST
+
+static TCase *add_case(Suite *s, const char *name) {
+        TCase *c = check_case(s, name);
+
+        tcase_add_checked_fixture(c, setup, teardown);
+        return c;
+}
+
+int main(void) {
+        Suite *s = suite_create("apply");
+        TCase *c;
+        int r;
+
+        c = add_case(s, "judging");
+        tcase_add_loop_test(c, write_is_judged_done, 0, ARRAY_SIZE(words));
+        tcase_add_loop_test(c, errors_are_judged, 0, ARRAY_SIZE(errors));
+        tcase_add_loop_test(c, races_are_judged, 0, ARRAY_SIZE(races));
+        tcase_add_test(c, error_and_yet_online);
+        tcase_add_test(c, online_without_valid_zones);
+        tcase_add_loop_test(c, block_vanishes, 0, 4);
+        c = add_case(s, "many");
+        tcase_add_test(c, results_come_in_order);
+        tcase_add_test(c, jobs_come_while_others_are_under_way);
+        c = add_case(s, "pending");
+        tcase_add_test(c, nothing_is_pending_at_first);
+        tcase_add_test(c, pending_until_taken);
+        tcase_add_test(c, readable_while_results_wait);
+        tcase_add_test(c, cancelled_is_not_heard_of);
+        tcase_add_test(c, write_time_is_the_kernels);
+        c = add_case(s, "free");
+        tcase_add_test(c, free_without_a_job);
+        tcase_add_test(c, free_drops_what_waits);
+        tcase_add_test(c, free_finishes_the_write);
+        tcase_add_test(c, free_interrupts_what_does_not_end);
+        tcase_add_test(c, signals_stay_with_the_loop);
+
+        fakeroot_begin();
+        r = check_run(s);
+        fakeroot_end();
+        return r;
+}
