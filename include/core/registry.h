@@ -16,7 +16,7 @@ enum stage {
 };
 
 struct entry {
-        uint64_t next_usec;  /* STAGE_RETRY: when */
+        uint64_t next_usec;  /* STAGE_RETRY: when · STAGE_QUEUED: since when */
         uint64_t identity;   /* of the block device, 0: unknown */
         uint32_t add;        /* the number of the hot-add it came with, 0: none */
         uint32_t block;

@@ -33,8 +33,9 @@ static enum saved_kind entry_kind(const struct entry *e) {
         return e->hands_off ? SAVED_HANDS_OFF : e->at_startup ? SAVED_STARTUP : _SAVED_MAX;
 }
 
+/* What somebody set offline is kept block by block: that a neighbour was unplugged meanwhile does not make it ours. */
 static bool same_run(const struct entry *a, const struct entry *b) {
-        return a->block + 1 == b->block && entry_kind(a) == entry_kind(b) && a->add == b->add && a->device == b->device;
+        return entry_kind(a) != SAVED_HANDS_OFF && a->block + 1 == b->block && entry_kind(a) == entry_kind(b) && a->add == b->add && a->device == b->device;
 }
 
 int state_format(const struct registry *r, uint32_t last_add, char **ret, size_t *ret_size) {

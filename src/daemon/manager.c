@@ -8,7 +8,9 @@
 #include "daemon/manager-internal.h"
 #include "daemon/report.h"
 
-#define SETTLE_CAP_USEC 500000 /* without any event: then a missing link will not come */
+#define SETTLE_CAP_USEC 500000  /* without any event: then a missing link will not come */
+#define SETTLE_BLIND_USEC 50000 /* the same where /proc/iomem shows nothing, and memory without a name is the rule */
+#define SETTLE_MAX_USEC 4000000 /* of one block, whatever else comes: it must not hold up the others for ever */
 #define REPORT_DELAY_USEC 50000
 
 /* ---- report: the one place ---------------------------------------------------------------------------------------- */
@@ -70,8 +72,20 @@ static void manager_report(struct manager *m, struct entry *e, zone_mask zones, 
 /* ---- facts -------------------------------------------------------------------------------------------------------- */
 
 /* Links come while the kernel still adds; without events for a while, they will not come. */
-static bool may_still_settle(const struct manager *m) {
-        return manager_now_usec(m) < m->last_add_usec + SETTLE_CAP_USEC;
+static bool may_still_settle(const struct manager *m, const struct entry *e, uint64_t cap) {
+        uint64_t now = manager_now_usec(m);
+
+        return now < m->last_add_usec + cap && (e->stage != STAGE_QUEUED || now < e->next_usec + SETTLE_MAX_USEC);
+}
+
+/* The resource comes before the block, a DIMM's link to its firmware node last of all: until then, it looks like memory
+ * from boot. */
+static bool may_still_get_source(const struct manager *m, const struct entry *e, const struct block *b) {
+        const struct evidence_cache *c = &m->evidence;
+
+        return (b->state == BLOCK_OFFLINE || e->arrival == ARRIVAL_HOT) &&
+               (b->source == SOURCE_UNKNOWN || b->source == SOURCE_BOOT) &&
+               may_still_settle(m, e, c->iomem_valid && !c->iomem.hidden ? SETTLE_CAP_USEC : SETTLE_BLIND_USEC);
 }
 
 /* -EAGAIN: the kernel has not linked the block to its node, or to what it came from, yet. */
@@ -80,7 +94,7 @@ static int facts_read_block(struct manager *m, struct entry *e, const struct nod
         int r;
 
         r = sysfs_read_block(m->fs, e->block, nodes, e->identity ? 0 : SYSFS_IDENTITY, &b);
-        if (r == -EAGAIN && !may_still_settle(m))
+        if (r == -EAGAIN && !may_still_settle(m, e, SETTLE_CAP_USEC))
                 r = sysfs_read_block_state(m->fs, e->block, &b);
         if (r < 0)
                 return r;
@@ -89,9 +103,7 @@ static int facts_read_block(struct manager *m, struct entry *e, const struct nod
         r = evidence_read_origin(&m->evidence, (enum arrival) e->arrival, &b);
         if (r < 0)
                 return r;
-        /* A DIMM's link to its firmware node is the last to come, and until then it looks like memory from boot. */
-        if ((b.state == BLOCK_OFFLINE || e->arrival == ARRIVAL_HOT) &&
-            (b.source == SOURCE_UNKNOWN || b.source == SOURCE_BOOT) && may_still_settle(m))
+        if (may_still_get_source(m, e, &b))
                 return -EAGAIN;
 
         if (b.state == BLOCK_ONLINE)
@@ -217,6 +229,7 @@ void manager_enqueue(struct manager *m, struct entry *e) {
                 return; /* the reconcile comes back to it */
         queue_push(&m->todo, &e->block);
         e->stage = STAGE_QUEUED;
+        e->next_usec = manager_now_usec(m);
         (void) sd_event_source_set_enabled(m->work_source, SD_EVENT_ON);
 }
 
