@@ -1030,7 +1030,7 @@ START_TEST(test_override) {
 END_TEST
 
 START_TEST(test_many_dropins) {
-        char name[64], text[128], wanted[512] = "";
+        char name[PATH_MAX], text[128], wanted[512] = "";
         struct loaded l;
 
         write_text(LIB "memhpd.conf", "");

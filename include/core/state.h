@@ -9,6 +9,7 @@
  *      online FIRST-LAST IDENTITY
  *      hands-off FIRST-LAST IDENTITY
  *      startup FIRST-LAST IDENTITY
+ *      rolled-back FIRST-LAST IDENTITY
  *      end
  *
  * IDENTITY (hexadecimal) stands for the very memory block devices of the run (state_identity()): memory that was
@@ -20,6 +21,7 @@ enum saved_kind {
         SAVED_ONLINE,    /* was online when the daemon was last there */
         SAVED_HANDS_OFF, /* somebody set it offline */
         SAVED_STARTUP,   /* is offline since before the first start of the daemon */
+        SAVED_ROLLED_BACK, /* its device could not be had as a whole */
         _SAVED_MAX,
 };
 

@@ -22,6 +22,7 @@ static const char *const kinds[_SAVED_MAX] = {
         [SAVED_ONLINE] = "online",
         [SAVED_HANDS_OFF] = "hands-off",
         [SAVED_STARTUP] = "startup",
+        [SAVED_ROLLED_BACK] = "rolled-back",
 };
 
 /* _SAVED_MAX: nothing about it needs to be remembered. */
@@ -30,7 +31,10 @@ static enum saved_kind entry_kind(const struct entry *e) {
                 return _SAVED_MAX;
         if (e->state == BLOCK_ONLINE)
                 return SAVED_ONLINE;
-        return e->hands_off ? SAVED_HANDS_OFF : e->at_startup ? SAVED_STARTUP : _SAVED_MAX;
+        return e->hands_off     ? SAVED_HANDS_OFF
+               : e->rolled_back ? SAVED_ROLLED_BACK
+               : e->at_startup  ? SAVED_STARTUP
+                                : _SAVED_MAX;
 }
 
 /* What somebody set offline is kept block by block: that a neighbour was unplugged meanwhile does not make it ours. */

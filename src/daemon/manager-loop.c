@@ -417,9 +417,25 @@ int manager_start(struct manager *m) {
 /* What was decided keeps its rule if the new policy still has it. */
 static int find_rule(const struct policy *p, const struct rule *rule) {
         for (size_t i = 0; i < p->n_rules; i++)
-                if (strcmp(p->rules[i].name, rule->name) == 0 && strcmp(p->rules[i].file, rule->file) == 0)
+                if (strcmp(p->rules[i].name, rule->name) == 0 && strcmp(p->rules[i].file, rule->file) == 0 &&
+                    p->rules[i].action == rule->action && p->rules[i].fallback == rule->fallback &&
+                    p->rules[i].rollback == rule->rollback)
                         return (int) i;
         return -1;
+}
+
+/* Under another rule, what is still to come of a device is decided anew, and what was rolled back gets another try. */
+static void carry_add_over(struct manager *m, struct add *add, const struct policy *policy) {
+        if (!add->decided)
+                return;
+        if (add->decision.rule >= 0)
+                add->decision.rule = find_rule(policy, &m->policy->rules[add->decision.rule]);
+        if (add->decision.rule >= 0)
+                return;
+        add->decided = false;
+        for (size_t i = 0; i < m->registry.n; i++)
+                if (m->registry.entries[i].add == add->number)
+                        m->registry.entries[i].rolled_back = false;
 }
 
 int manager_reload(struct manager *m) {
@@ -435,12 +451,11 @@ int manager_reload(struct manager *m) {
         for (size_t i = 0; i < m->registry.n; i++) {
                 struct entry *e = &m->registry.entries[i];
 
-                e->rolled_back = false; /* another policy, another try */
                 if (e->rule >= 0)
                         e->rule = (int16_t) find_rule(policy, &m->policy->rules[e->rule]);
         }
-        for (size_t i = 0; i < m->adds.n; i++) /* what is still to come of an add is decided anew */
-                m->adds.ring[i].decided = false;
+        for (size_t i = 0; i < m->adds.n; i++)
+                carry_add_over(m, &m->adds.ring[i], policy);
         policy_free(m->policy);
         m->policy = policy;
         m->delegated = auto_online_take(m->fs, m->keep.dir_fd, m->policy);
