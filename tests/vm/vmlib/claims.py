@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Claims several scenarios make, each checked against the kernel's own state."""
 
-from . import contract
+import time
+
+from . import admin, contract
 from .guest import summary
 from .machine import BLOCK, MIB
 from .report import Failed
@@ -9,9 +11,10 @@ from .report import Failed
 PAGES_PER_BLOCK = BLOCK // 4096
 
 
-def policy(*rules):
-    """A configuration with these rules, one a line."""
-    return "version = 1;\nrules = (\n  " + ",\n  ".join(rules) + "\n);\n"
+def policy(*rules, **settings):
+    """A configuration with these rules, one a line, and settings like reconcile='"1s"'."""
+    lines = "".join(f"{key} = {value};\n" for key, value in settings.items())
+    return f"version = 1;\n{lines}rules = (\n  " + ",\n  ".join(rules) + "\n);\n"
 
 
 def expect_untouched_kernel_default(guest, report):
@@ -34,12 +37,14 @@ def expect_blocks(report, blocks, count, state, zone=None, where=""):
     report.saw(f"{text} ({numbers(blocks)})")
 
 
-def expect_growth(report, before, after, node, zone, blocks):
-    """The zone grew by exactly these blocks: zoneinfo, and the free pages of the buddy lists."""
+def expect_growth(report, before, after, node, zone, blocks, own_memmap=0):
+    """The zone grew by exactly these blocks: zoneinfo, and the free pages of the buddy lists.
+
+    own_memmap: pages of these blocks that hold their own page descriptors, so that nobody can have them."""
     pages = blocks * PAGES_PER_BLOCK
     old, new = before.zone(node, zone), after.zone(node, zone)
     report.expect_equal(f"node {node} {zone}: present pages grew by", new.present - old.present, pages)
-    report.expect_equal(f"node {node} {zone}: managed pages grew by", new.managed - old.managed, pages)
+    report.expect_equal(f"node {node} {zone}: managed pages grew by", new.managed - old.managed, pages - own_memmap)
     # A page given back to a CPU's own list is free as well, but neither in the buddy lists nor in nr_free_pages.
     buddy = new.buddy_pages - old.buddy_pages
     per_cpu = new.per_cpu - old.per_cpu
@@ -68,6 +73,23 @@ def expect_same_boot_memory(report, before, after):
         if new is None or (new.state, new.zones) != (old.state, old.zones):
             raise Failed(f"block {number} of the boot memory changed: it was {old!r}, is {new!r}")
     report.saw(f"{len(before.blocks)} blocks of boot memory: untouched")
+
+
+def expect_stays(guest, report, blocks, seconds, why):
+    """State and zone of these blocks do not change for so long, though memhpd looks at them meanwhile."""
+    before = guest.look()
+    reads = admin.reads(guest)
+    time.sleep(seconds)
+    reads = admin.reads(guest) - reads
+    after = guest.look()
+    for number in blocks:
+        old, new = before.blocks[number], after.blocks.get(number)
+        if new is None or (new.state, new.zones) != (old.state, old.zones):
+            raise Failed(f"block {number} did not stay as it was: it was {old!r}, is {new!r}")
+    if reads < len(before.blocks):
+        raise Failed(f"memhpd read {reads} times within {seconds} s: that was no look at {len(before.blocks)} blocks")
+    report.saw(f"the same {seconds:g} s later, though memhpd looked again ({reads} reads): {why}")
+    return after
 
 
 def expect_healthy(guest, report):

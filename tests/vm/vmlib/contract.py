@@ -7,6 +7,7 @@ READY = re.compile(r"\bready\b", re.IGNORECASE)
 
 
 LOST = re.compile(r"\blost race\b", re.IGNORECASE)
+WAS_FIRST = re.compile(r"another program was first")
 
 
 def settled(device, outcome):
@@ -49,3 +50,44 @@ RELOADED = re.compile(r"\breload(ed)?\b|\bpolicy\b.*\bloaded\b", re.IGNORECASE)
 def without_prefix(line):
     """A log line without what names the program."""
     return re.sub(r"^memhpd(\[\d+\])?: ", "", line)
+
+
+# -- memhpd's own affairs
+
+EVENTS_LOST = re.compile(r"^.*\buevents were lost\b.*$", re.IGNORECASE | re.MULTILINE)
+SET_OFFLINE = r"was set offline\b.*\bstays offline"
+STARTUP_IGNORED = r"left offline\b.*\bstartup is \"ignore\""
+STATE_FILE = "/run/memhpd/state"
+STATE_REFUSED = re.compile(r"^.*/run/memhpd/state\b.*\b(torn or not written by memhpd|not used)\b.*$", re.MULTILINE)
+
+
+# -- the kernel's auto_online_blocks
+
+def auto_online_taken(before, now):
+    return re.compile(rf'^.*\bauto_online_blocks was "{before}" and is "{now}".*$', re.MULTILINE)
+
+
+def auto_online_kept(now):
+    return re.compile(rf'^.*\bauto_online_blocks is "{now}".*"keep".*$', re.MULTILINE)
+
+
+DELEGATED = r"by the kernel\b.*\bdelegated"
+NOT_DELEGATED = re.compile(r'^.*\bkernel_auto_online is "delegate", but.*$', re.MULTILINE)
+
+
+# -- what did not go as wanted
+
+REFUSED = re.compile(r"^.*\bat (0x[0-9a-f]+) of (\S+) was refused by the kernel\b.*$", re.MULTILINE)
+
+
+def partial(device, online, missing, what):
+    """Of a device, so many blocks are online as wanted and so many are not; `what` becomes of it."""
+    return re.compile(rf"^.*\b{re.escape(device)}\b.* {online} are online as wanted and {missing} are not\b.*{what}.*$",
+                      re.MULTILINE)
+
+
+KEPT = r'stays so \(on_partial is "keep"\)'
+ROLLING_BACK = r'offline again \(on_partial is "rollback"\)'
+ROLLED_BACK = r": taken offline again"
+NOT_ROLLED_BACK = r"stays online\b.*could not be taken offline again"
+REFUSED_WRITE = r'"\w+" failed'

@@ -143,12 +143,14 @@ class Guest(Machine):
 
     # -- memhpd and memhpctl
 
-    def start_daemon(self, policy=None, timeout=30):
-        """Start memhpd (with this policy) and wait until it says that it is ready."""
+    def start_daemon(self, policy=None, timeout=30, through=""):
+        """Start memhpd (with this policy) and wait until it says that it is ready.
+
+        through: a program that becomes memhpd, like nice(1)."""
         if policy is not None:
             self.write_file(CONFIG, policy)
         self._log_start = len(self.log(everything=True))
-        out = self.check(f"memhpd --config {CONFIG} </dev/null >>{LOG} 2>&1 & echo $!")
+        out = self.check(f"{through} memhpd --config {CONFIG} </dev/null >>{LOG} 2>&1 & echo $!")
         self.daemon_pid = int(out)
         limit = time.monotonic() + timeout
         while not contract.READY.search(self.log()):
@@ -176,6 +178,15 @@ class Guest(Machine):
                 raise GuestError(f"memhpd did not end within {timeout} s of SIGTERM")
             time.sleep(0.1)
         return time.monotonic() - started
+
+    def kill_daemon(self):
+        """SIGKILL: it has no chance to put anything in order."""
+        self.signal_daemon("KILL")
+        limit = time.monotonic() + 10
+        while self.daemon_alive():
+            if time.monotonic() > limit:
+                raise GuestError("memhpd outlived SIGKILL")
+            time.sleep(0.05)
 
     def log(self, everything=False):
         """What memhpd said since it was last started."""

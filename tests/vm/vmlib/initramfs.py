@@ -17,7 +17,8 @@ import subprocess
 from . import agent
 
 PROGRAMS = ("memhpd", "memhpctl")
-TOOLS = ("ndctl", "daxctl")
+# setpriv takes capabilities away from memhpd; busybox has one that cannot.
+TOOLS = ("ndctl", "daxctl", "setpriv")
 
 
 class NoInitramfs(Exception):
@@ -137,8 +138,7 @@ def _add_program(archive, source, path):
 
 def _add_modules(archive, kernel):
     """The modules, unpacked since busybox's insmod reads only plain ones, and the order to load them."""
-    names = []
-    for name, path in kernel.modules:
+    for name, path in kernel.modules + kernel.spare_modules:
         with open(path, "rb") as f:
             data = f.read()
         if path.endswith(".xz"):
@@ -148,8 +148,8 @@ def _add_modules(archive, kernel):
         elif path.endswith(".gz"):
             data = gzip.decompress(data)
         archive.add(f"lib/memhp-modules/{name}.ko", data)
-        names.append(name)
-    archive.add("etc/modules", "".join(f"{n}\n" for n in names).encode())
+    for path, modules in (("etc/modules", kernel.modules), ("etc/modules-spare", kernel.spare_modules)):
+        archive.add(path, "".join(f"{name}\n" for name, _ in modules).encode())
     # ndctl asks libkmod, which complains loudly when there is no such folder at all.
     folder = f"lib/modules/{kernel.version}"
     for index in ("modules.dep", "modules.dep.bin", "modules.alias", "modules.symbols", "modules.builtin"):

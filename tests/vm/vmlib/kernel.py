@@ -20,18 +20,22 @@ WANTED_MODULES = (
     "nfit", "nd_pmem", "dax_pmem", "device_dax", "kmem", "dax_hmem",
 )
 
+# In the guest, too, but loaded only by the scenarios that ask for it. A kernel may not have it.
+SPARE_MODULES = ("memory_notifier_error_inject",)
+
 
 class NoKernel(Exception):
     """There is no kernel to test with, and why."""
 
 
 class Kernel:
-    """An image and the modules to load, as (name, path) in the order to load them."""
+    """An image, the modules to load and the spare ones, as (name, path) in the order to load them."""
 
-    def __init__(self, version, image, modules):
+    def __init__(self, version, image, modules, spare_modules):
         self.version = version
         self.image = image
         self.modules = modules
+        self.spare_modules = spare_modules
 
 
 def obtain(cache, unpacked=None):
@@ -49,7 +53,7 @@ def obtain(cache, unpacked=None):
 
 
 def _expected_stamp():
-    return " ".join(WANTED_MODULES)
+    return " ".join(WANTED_MODULES + SPARE_MODULES)
 
 
 def _stamp(kept):
@@ -123,7 +127,7 @@ def _keep_needed(tree, small):
     for name in (f"vmlinuz-{version}", f"config-{version}"):
         shutil.copy(os.path.join(boot, name), os.path.join(small, "boot"))
     target = os.path.join(small, "lib/modules", version)
-    needed = _load_order(modules)
+    needed = _load_order(modules, WANTED_MODULES + SPARE_MODULES)
     for path in needed:
         copy = os.path.join(target, path)
         os.makedirs(os.path.dirname(copy), exist_ok=True)
@@ -151,8 +155,8 @@ def _module_name(path):
     return re.sub(r"\.ko(\.\w+)?$", "", os.path.basename(path)).replace("-", "_")
 
 
-def _load_order(modules):
-    """Paths of the wanted modules, dependencies first. A wanted module that is built in is left out."""
+def _load_order(modules, names):
+    """Paths of these modules, dependencies first. A module that is built in, or missing, is left out."""
     depends, by_name = {}, {}
     with open(os.path.join(modules, "modules.dep"), encoding="utf-8") as f:
         for line in f:
@@ -168,7 +172,7 @@ def _load_order(modules):
             visit(other)
         order.append(path)
 
-    for name in WANTED_MODULES:
+    for name in names:
         if name in by_name:
             visit(by_name[name])
     return order
@@ -178,5 +182,10 @@ def _open_tree(tree):
     version, boot, modules = _parts(tree)
     if not os.path.exists(os.path.join(modules, "modules.dep")):
         _check_run(["depmod", "-b", tree, version])
-    order = [(_module_name(path), os.path.join(modules, path)) for path in _load_order(modules)]
-    return Kernel(version, os.path.join(boot, f"vmlinuz-{version}"), order)
+
+    def order(names):
+        return [(_module_name(path), os.path.join(modules, path)) for path in _load_order(modules, names)]
+
+    wanted = order(WANTED_MODULES)
+    spare = [module for module in order(SPARE_MODULES) if module not in wanted]
+    return Kernel(version, os.path.join(boot, f"vmlinuz-{version}"), wanted, spare)

@@ -31,9 +31,11 @@ class Machine:
                                 f"memaddr={16 * GIB}"]
         self.qemu = Qemu(kernel, initramfs, args, append, hard_limit)
 
-    def plug_dimm(self, name, size, node):
+    def plug_dimm(self, name, size, node, address=None):
+        """Without an address it comes into the first gap that is large enough."""
         self._add_backend(name, size)
-        self.qemu.command("device_add", driver="pc-dimm", id=name, memdev=f"mem-{name}", node=node)
+        self.qemu.command("device_add", driver="pc-dimm", id=name, memdev=f"mem-{name}", node=node,
+                          **({} if address is None else {"addr": address}))
 
     def plug_nvdimm(self, name, size, node, label_size=2 * MIB):
         self._add_backend(name, size)

@@ -10,13 +10,14 @@ cd /sys/devices/system/memory
 echo "@block_size $(cat block_size_bytes)"
 for m in memory[0-9]*; do
         [ -d "$m" ] || continue
-        state=; zones=; nodes=; firmware=
+        state=; zones=; nodes=
         read -r state <$m/state
         for n in $m/node[0-9]*; do [ -e "$n" ] && nodes="$nodes${nodes:+,}${n##*/node}"; done
         [ -n "$nodes" ] && read -r zones <$m/valid_zones
-        [ -e $m/firmware_node ] && { firmware=$(readlink $m/firmware_node); firmware=${firmware##*/}; }
-        echo "@block ${m#memory}|$state|$zones|$nodes|$firmware"
+        echo "@block ${m#memory}|$state|$zones|$nodes"
 done 2>/dev/null
+# All links in one go: a process for each would take longer than memhpd needs to put the block online.
+echo "@firmware"; ls -ld memory[0-9]*/firmware_node 2>/dev/null
 echo "@zoneinfo"; cat /proc/zoneinfo
 echo "@buddyinfo"; cat /proc/buddyinfo
 echo "@iomem"; cat /proc/iomem
@@ -24,12 +25,12 @@ echo "@iomem"; cat /proc/iomem
 
 
 class Block:
-    def __init__(self, number, state, zones, nodes, firmware):
+    def __init__(self, number, state, zones, nodes):
         self.number = number
         self.state = state
         self.zones = zones          # online: the zone it is in; offline: the zones it could go to
         self.nodes = nodes
-        self.firmware = firmware
+        self.firmware = None        # the kernel's name of the DIMM it belongs to
 
     @property
     def zone(self):
@@ -67,6 +68,10 @@ class View:
                 self._add_block(line[len("@block "):])
             elif line.startswith("@"):
                 section = line[1:]
+            elif section == "firmware":
+                link = re.search(r"\bmemory(\d+)/firmware_node -> (?:.*/)?([^/]+)$", line)
+                if link and int(link.group(1)) in self.blocks:
+                    self.blocks[int(link.group(1))].firmware = link.group(2)
             elif section == "zoneinfo":
                 head = re.match(r"Node (\d+), zone\s+(\w+)", line)
                 if head:
@@ -82,10 +87,10 @@ class View:
                 self.iomem.append(line)
 
     def _add_block(self, text):
-        number, state, zones, nodes, firmware = text.split("|")
+        number, state, zones, nodes = text.split("|")
         zones = [z for z in zones.split() if z != "none"]
         nodes = [int(n) for n in nodes.split(",") if n]
-        self.blocks[int(number)] = Block(int(number), state, zones, nodes, firmware or None)
+        self.blocks[int(number)] = Block(int(number), state, zones, nodes)
 
     def _add_zone_line(self, node, name, words):
         zone = self.zone(node, name)
