@@ -28,7 +28,7 @@ static const struct {
 } sources[] = {
         { SOURCE_UNKNOWN, "unknown" },       { SOURCE_BOOT, "boot" },     { SOURCE_DIMM, "dimm" },
         { SOURCE_VIRTIO_MEM, "virtio-mem" }, { SOURCE_PMEM, "pmem" },     { SOURCE_CXL, "cxl" },
-        { SOURCE_HMEM, "hmem" },             { SOURCE_DAX, "dax" },       { SOURCE_DRIVER, "driver" },
+        { SOURCE_HMEM, "hmem" },             { SOURCE_DAX, "dax" },       { SOURCE_NVIDIA, "nvidia" },    { SOURCE_DRIVER, "driver" },
         { SOURCE_HYPERV, "hyperv" },         { SOURCE_XEN, "xen" },       { SOURCE_DLPAR, "dlpar" },
         { SOURCE_STANDBY, "standby" },
 };

@@ -138,7 +138,7 @@ static const struct {
         { A "namespace0.0\n  " A "dax0.0\n    " A "bus\n      " RAM " (kmem)\n", SOURCE_DAX, "dax0.0", AT },
 
         /* other drivers that name their memory */
-        { RAM " (NVIDIA)\n", SOURCE_DRIVER, "NVIDIA", AT },
+        { RAM " (NVIDIA)\n", SOURCE_NVIDIA, "NVIDIA", AT },
         { A "PCI Bus\n  " RAM " (some driver)\n", SOURCE_DRIVER, "some driver", AT },
         { RAM " (KMEM)\n", SOURCE_DRIVER, "KMEM", AT },
         { RAM " (kmem2)\n", SOURCE_DRIVER, "kmem2", AT },

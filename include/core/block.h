@@ -47,6 +47,7 @@ enum source {
         SOURCE_CXL,
         SOURCE_HMEM,
         SOURCE_DAX,
+        SOURCE_NVIDIA, /* coherent memory of a GPU: "System RAM (NVIDIA)" */
         SOURCE_DRIVER, /* another driver that names its memory: "System RAM (NAME)"; the device is NAME */
         SOURCE_HYPERV,
         SOURCE_XEN,

@@ -30,6 +30,7 @@ static const char *const source_names[_SOURCE_MAX] = {
         [SOURCE_CXL] = "cxl",
         [SOURCE_HMEM] = "hmem",
         [SOURCE_DAX] = "dax",
+        [SOURCE_NVIDIA] = "nvidia",
         [SOURCE_DRIVER] = "driver",
         [SOURCE_HYPERV] = "hyperv",
         [SOURCE_XEN] = "xen",

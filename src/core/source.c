@@ -107,7 +107,7 @@ void source_classify(const struct evidence *e, struct origin *ret) {
                 else if (strcmp(name, " (virtio_mem)") == 0)
                         classify_virtio_mem(e, &o);
                 else if (has_prefix(name, " (") && close) {
-                        o.source = SOURCE_DRIVER;
+                        o.source = strcmp(name, " (NVIDIA)") == 0 ? SOURCE_NVIDIA : SOURCE_DRIVER;
                         set_device(&o, name + 2, (size_t) (close - name - 2));
                 }
         } else if (e->arrival == ARRIVAL_BEFORE)
