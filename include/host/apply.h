@@ -2,7 +2,8 @@
 #pragma once
 
 /* The one writer. Every write to memoryN/state takes one lock in the kernel (device_hotplug_lock) and may block for as
- * long as a hot-add does, so all of them go through one thread, in order, and never through the event loop. After each
+ * long as a hot-add does, so all of them go through one thread, in order (but what goes online goes before what goes
+ * offline), and never through the event loop. After each
  * write the block is read back and judged (core/outcome.h). */
 
 #include "core/outcome.h"

@@ -10,6 +10,6 @@
  * readable when there is more. root: "/" or a captured tree, where the file ends. */
 int kmsg_open(const char *root);
 
-/* The next record about memory that was refused: 1 and *ret · 0: none now · negative errno. Records that were overwritten
+/* The next record: 1 and *ret, which mostly is KERNLOG_OTHER · 0: none now · negative errno. Records that were overwritten
  * before they could be read are skipped. */
 int kmsg_next(int fd, struct kernlog_line *ret);

@@ -20,7 +20,7 @@ struct apply {
         pthread_cond_t wake; /* jobs, or stop */
         pthread_cond_t idle; /* the thread has ended */
         bool stop, ended;
-        struct queue jobs, results; /* a block is in them at most once, which bounds both by the number of blocks */
+        struct queue jobs, offline_jobs, results; /* a block is in them at most once, which bounds both by the number of blocks */
         size_t pending;
         const struct apply_job *current; /* at the kernel; NULL: none */
         uint64_t current_since;
@@ -73,9 +73,10 @@ static void *apply_thread(void *userdata) {
         for (;;) {
                 struct apply_result result;
 
-                while (!a->stop && a->jobs.n == 0)
+                while (!a->stop && a->jobs.n == 0 && a->offline_jobs.n == 0)
                         pthread_cond_wait(&a->wake, &a->lock);
-                if (a->stop || !queue_pop(&a->jobs, &job))
+                /* Memory that is to be used goes before memory that is given back, which may take long. */
+                if (a->stop || !(queue_pop(&a->jobs, &job) || queue_pop(&a->offline_jobs, &job)))
                         break;
                 a->current = &job;
                 a->current_since = now_usec();
@@ -112,7 +113,7 @@ int apply_new(const struct sysfs *fs, struct apply **ret) {
         if (!a)
                 return -ENOMEM;
         a->fs = fs;
-        a->jobs.item_size = sizeof(struct apply_job);
+        a->jobs.item_size = a->offline_jobs.item_size = sizeof(struct apply_job);
         a->results.item_size = sizeof(struct apply_result);
         pthread_mutex_init(&a->lock, NULL);
         pthread_cond_init(&a->wake, NULL);
@@ -170,6 +171,7 @@ void apply_free(struct apply *a) {
         pthread_cond_destroy(&a->idle);
         pthread_mutex_destroy(&a->lock);
         queue_done(&a->jobs);
+        queue_done(&a->offline_jobs);
         queue_done(&a->results);
         free(a);
 }
@@ -179,14 +181,15 @@ int apply_fd(const struct apply *a) {
 }
 
 int apply_submit(struct apply *a, const struct apply_job *job) {
+        struct queue *jobs = job->action == ACTION_LEAVE_OFFLINE ? &a->offline_jobs : &a->jobs;
         int r;
 
         pthread_mutex_lock(&a->lock);
-        r = queue_reserve(&a->jobs, a->jobs.n + 1);
+        r = queue_reserve(jobs, jobs->n + 1);
         if (r >= 0)
                 r = queue_reserve(&a->results, a->pending + 1);
         if (r >= 0) {
-                queue_push(&a->jobs, job);
+                queue_push(jobs, job);
                 a->pending++;
                 pthread_cond_signal(&a->wake);
         }
@@ -213,7 +216,7 @@ void apply_cancel(struct apply *a, uint32_t block) {
         eventfd_t value;
 
         pthread_mutex_lock(&a->lock);
-        a->pending -= drop_block(&a->jobs, block) + drop_block(&a->results, block);
+        a->pending -= drop_block(&a->jobs, block) + drop_block(&a->offline_jobs, block) + drop_block(&a->results, block);
         if (a->current && a->current->block == block) {
                 a->pending -= !a->unwanted;
                 a->unwanted = true;

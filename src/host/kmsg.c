@@ -40,8 +40,6 @@ int kmsg_next(int fd, struct kernlog_line *ret) {
                 if (newline && newline + 1 < record + n)
                         lseek(fd, newline + 1 - (record + n), SEEK_CUR);
                 kernlog_parse(record, (size_t) n, &line);
-                if (line.type == KERNLOG_OTHER)
-                        continue;
                 *ret = line;
                 return 1;
         }

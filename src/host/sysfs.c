@@ -23,7 +23,7 @@ struct sysfs {
 
 /* An attribute: one read() gives it whole, the newline is cut. sysfs attributes are at most a page. */
 static int read_attribute(int dir_fd, const char *path, char *buf, size_t size) {
-        _cleanup_close_ int fd = openat(dir_fd, path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+        _cleanup_close_ int fd = openat(dir_fd, path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
         ssize_t n;
 
         if (fd < 0)
@@ -310,7 +310,7 @@ int sysfs_read_block(const struct sysfs *fs, uint32_t index, const struct node_m
         r = sysfs_read_block_state(fs, index, &b);
         if (r < 0)
                 return r;
-        if (nodes)
+        if (nodes && b.state == BLOCK_ONLINE) /* an offline one may be newer than the map */
                 node_map_get(nodes, index, &b.nodes);
         else { /* also where there are no nodes: a captured tree may have the links without what they point to */
                 char path[ATTRIBUTE_PATH_MAX];
@@ -431,8 +431,6 @@ int sysfs_write_auto_online(const struct sysfs *fs, const char *word) {
 enum machine sysfs_read_machine(const struct sysfs *fs) {
         char text[64];
 
-        if (faccessat(fs->memory_fd, "probe", F_OK, 0) == 0)
-                return MACHINE_PROBE;
         if (faccessat(fs->root_fd, "sys/bus/vmbus", F_OK, 0) == 0)
                 return MACHINE_HYPERV;
         if (read_attribute(fs->root_fd, "sys/hypervisor/type", text, sizeof(text)) >= 0 && strcmp(text, "xen") == 0)
@@ -441,6 +439,9 @@ enum machine sysfs_read_machine(const struct sysfs *fs) {
                 return MACHINE_DLPAR;
         if (faccessat(fs->root_fd, "sys/bus/ccw", F_OK, 0) == 0)
                 return MACHINE_S390;
+        /* Last: kernels for ppc64 always have it. */
+        if (faccessat(fs->memory_fd, "probe", F_OK, 0) == 0)
+                return MACHINE_PROBE;
         return MACHINE_PLAIN;
 }
 
@@ -455,7 +456,7 @@ const char *sysfs_text_path(enum sysfs_text which) {
 }
 
 int sysfs_read_text(const struct sysfs *fs, enum sysfs_text which, char **ret, size_t *ret_size) {
-        _cleanup_close_ int fd = openat(fs->root_fd, text_paths[which] + 1, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+        _cleanup_close_ int fd = openat(fs->root_fd, text_paths[which] + 1, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
         _cleanup_free_ char *buf = NULL;
         size_t size = 0, capacity = 65536;
         ssize_t n;
