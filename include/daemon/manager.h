@@ -35,9 +35,11 @@ int manager_reload(struct manager *m);
 /* What an event does; for tests, too, which have no kernel to send any. */
 void manager_handle_event(struct manager *m, const struct uevent *event);
 
+/* The first look is complete. */
+bool manager_is_started(const struct manager *m) _pure_;
 /* Nothing waits, is under way or is to be reported. Retries to come do not count. */
 bool manager_is_idle(const struct manager *m);
 const struct registry *manager_registry(const struct manager *m) _pure_;
 const struct manager_counters *manager_counters(const struct manager *m) _pure_;
-/* "24 blocks of 128 MiB: 22 online, 2 offline; policy FILE (2 rules)" */
+/* "24 blocks of 128 MiB: 22 online, 2 offline; 2 rules" */
 void manager_describe(const struct manager *m, char *buf, size_t size);

@@ -81,15 +81,20 @@ static const char *wanted_word(const struct policy *p, bool *ret_delegated) {
 bool auto_online_take(const struct sysfs *fs, int dir_fd, const struct policy *p) {
         struct record record = {};
         char now[AUTO_ONLINE_WORD_MAX];
-        bool delegated;
+        bool delegated, taken;
         const char *wanted = wanted_word(p, &delegated);
         int r;
 
-        /* A daemon that was killed left its record: what it calls "before" is still the machine's own. */
-        (void) auto_online_restore(fs, dir_fd);
         r = sysfs_read_auto_online(fs, now);
         if (r < 0)
                 return false; /* a kernel without it does nothing by itself */
+        /* A reload, or a daemon that was killed: what the record calls "before" is still the machine's own. It is not put
+         * back in between, since memory may be added at any time. */
+        taken = dir_fd >= 0 && read_record(dir_fd, &record) >= 0 && strcmp(record.ours, now) == 0;
+        if (!wanted || !taken)
+                (void) auto_online_restore(fs, dir_fd);
+        if (!wanted && taken)
+                (void) sysfs_read_auto_online(fs, now);
         if (!wanted) {
                 if (strcmp(now, "offline") != 0)
                         journal_print(LOG_WARNING, MESSAGE_WARNING,
@@ -102,7 +107,13 @@ bool auto_online_take(const struct sysfs *fs, int dir_fd, const struct policy *p
                               "different things for different memory: memhpd brings it online itself");
         if (strcmp(now, wanted) == 0)
                 return delegated;
-        snprintf(record.before, sizeof(record.before), "%s", now);
+        if (!is_word(now)) {
+                journal_print(LOG_WARNING, MESSAGE_WARNING, "auto_online_blocks is \"%.16s\", which memhpd does not know and "
+                              "leaves alone: the policy may come too late", now);
+                return false;
+        }
+        if (!taken)
+                snprintf(record.before, sizeof(record.before), "%s", now);
         snprintf(record.ours, sizeof(record.ours), "%s", wanted);
         r = dir_fd < 0 ? dir_fd : write_record(dir_fd, &record);
         if (r < 0) {
@@ -114,7 +125,8 @@ bool auto_online_take(const struct sysfs *fs, int dir_fd, const struct policy *p
         if (r < 0) {
                 journal_print(LOG_WARNING, MESSAGE_WARNING, "auto_online_blocks cannot be set to \"%s\": %s", wanted,
                               strerror(-r));
-                (void) rundir_remove(dir_fd, RUNDIR_AUTO_ONLINE);
+                if (!taken)
+                        (void) rundir_remove(dir_fd, RUNDIR_AUTO_ONLINE);
                 return false;
         }
         journal_print(LOG_INFO, MESSAGE_POLICY, "auto_online_blocks was \"%s\" and is \"%s\" while memhpd runs", now, wanted);

@@ -76,7 +76,8 @@ static int on_hangup(sd_event_source *source, const struct signalfd_siginfo *si,
         (void) source, (void) si;
         (void) sd_notify(false, "RELOADING=1");
         (void) manager_reload(userdata); /* it has said what is wrong; the policy of before stays */
-        (void) sd_notify(false, "READY=1");
+        if (manager_is_started(userdata)) /* else it will say so itself */
+                (void) sd_notify(false, "READY=1");
         return 0;
 }
 

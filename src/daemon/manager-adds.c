@@ -6,9 +6,9 @@
 #include "daemon/journal.h"
 #include "daemon/manager-internal.h"
 
-/* Memory that was online when the daemon came is nobody's add. */
+/* Memory that was online when the daemon came is nobody's add; nor is what is neither online nor offline, yet. */
 void manager_join_add(struct manager *m, struct entry *e, const struct block *b) {
-        if (adds_find(&m->adds, e->add) || (e->arrival != ARRIVAL_HOT && b->state != BLOCK_OFFLINE))
+        if (e->add || (b->state != BLOCK_OFFLINE && (b->state != BLOCK_ONLINE || e->arrival != ARRIVAL_HOT)))
                 return;
         e->add = adds_join(&m->adds, b, manager_now_usec(m))->number;
         e->settled = false;
@@ -24,7 +24,7 @@ void manager_decide(struct manager *m, struct entry *e, const struct block *b, s
                 return;
         }
         policy_decide(m->policy, b, &d);
-        if (add && !add->end_usec && !b->hands_off && d.reason != REASON_STARTUP) {
+        if (add && !add->end_usec && !b->hands_off && !b->rolled_back && d.reason != REASON_STARTUP) {
                 add->decided = true;
                 add->decision = d;
         }

@@ -16,6 +16,7 @@
 #define EVENT_BUDGET 512 /* events taken before others get their turn */
 #define WORK_BUDGET 64   /* blocks looked at before events get theirs */
 #define SETTLE_STEP_USEC 1000
+#define PENDING_MAX 1024 /* at the writer; the rest waits as a number a block */
 #define REPORT_STEP_USEC 50000
 #define STATE_URGENT_USEC 10000 /* a chmem of many blocks is still one file, not one a block */
 #define STATE_DELAY_USEC 200000
@@ -60,12 +61,36 @@ static void scan_visit(struct manager *m, uint32_t block) {
         }
 }
 
+/* Without it memory that a driver brought looks like any other, and rules about sources pass it over. */
+static void warn_of_hidden_iomem(const struct manager *m) {
+        const struct evidence_cache *c = &m->evidence;
+        const char *path = sysfs_text_path(SYSFS_IOMEM);
+
+        if (c->iomem_error == -EBADMSG)
+                journal_print(LOG_WARNING, MESSAGE_WARNING, "%s:%u: malformed: sources other than DIMMs cannot be told, and "
+                              "rules about them do not hold", path, c->iomem_line);
+        else if (c->iomem_error < 0 || (c->iomem_valid && c->iomem.hidden))
+                journal_print(LOG_WARNING, MESSAGE_WARNING, "%s %s: sources other than DIMMs cannot be told, and rules about "
+                              "them do not hold", path,
+                              c->iomem_error < 0 ? strerror(-c->iomem_error) : "shows no addresses (CAP_SYS_ADMIN)");
+}
+
+static void warn_of_small_buffer(const struct manager *m) {
+        size_t size = m->monitor ? uevent_monitor_receive_buffer(m->monitor) : SIZE_MAX;
+
+        if (size < RECEIVE_BUFFER)
+                journal_print(LOG_NOTICE, MESSAGE_WARNING, "the kernel queues only %zu KiB of uevents (CAP_NET_ADMIN): large "
+                              "hot-adds will be met by a look at every block", size / 1024);
+}
+
 static void scan_finish(struct manager *m) {
         char text[256];
 
         registry_sweep(&m->registry, forget_swept, m);
         if (m->started)
                 return;
+        warn_of_hidden_iomem(m);
+        warn_of_small_buffer(m);
         m->started = true;
         manager_state_changed(m, true);
         manager_describe(m, text, sizeof(text));
@@ -87,7 +112,7 @@ static void scan_work(struct manager *m) {
                         return;
                 }
         }
-        for (int i = 0; i < WORK_BUDGET; i++) {
+        for (int i = 0; i < WORK_BUDGET && apply_pending(m->apply) < PENDING_MAX; i++) {
                 if (!scan_next(&m->scan, &block)) {
                         scan_finish(m);
                         return;
@@ -102,7 +127,7 @@ static uint64_t manager_work(struct manager *m) {
         uint64_t when = UINT64_MAX, now = manager_now_usec(m);
         const uint32_t *front;
 
-        for (int i = 0; i < WORK_BUDGET && (front = queue_peek(&m->todo)); i++) {
+        for (int i = 0; i < WORK_BUDGET && apply_pending(m->apply) < PENDING_MAX && (front = queue_peek(&m->todo)); i++) {
                 struct entry *e = registry_find(&m->registry, *front);
                 uint32_t block;
 
@@ -111,6 +136,8 @@ static uint64_t manager_work(struct manager *m) {
                         return SETTLE_STEP_USEC;
                 (void) queue_pop(&m->todo, &block);
         }
+        if (apply_pending(m->apply) >= PENDING_MAX)
+                return UINT64_MAX; /* on_apply() goes on */
         if (m->todo.n)
                 return 0;
         if (m->scan.active || scan_is_due(&m->scan, now, &when)) {
@@ -174,6 +201,8 @@ static int on_apply(sd_event_source *source, int fd, uint32_t revents, void *use
         (void) source, (void) fd, (void) revents;
         for (int i = 0; i < EVENT_BUDGET && apply_take(m->apply, &result); i++)
                 manager_handle_result(m, &result);
+        if (m->todo.n || m->scan.active)
+                (void) sd_event_source_set_enabled(m->work_source, SD_EVENT_ON);
         return 0;
 }
 
@@ -433,9 +462,14 @@ static void carry_add_over(struct manager *m, struct add *add, const struct poli
         if (add->decision.rule >= 0)
                 return;
         add->decided = false;
-        for (size_t i = 0; i < m->registry.n; i++)
-                if (m->registry.entries[i].add == add->number)
-                        m->registry.entries[i].rolled_back = false;
+        for (size_t i = 0; i < m->registry.n; i++) {
+                struct entry *e = &m->registry.entries[i];
+
+                if (e->add == add->number && e->rolled_back) {
+                        e->rolled_back = false;
+                        e->add = 0; /* another try is another add, with an end of its own */
+                }
+        }
 }
 
 int manager_reload(struct manager *m) {
@@ -496,6 +530,10 @@ void manager_free(struct manager *m) {
         free(m->config);
         sd_event_unref(m->event);
         free(m);
+}
+
+bool manager_is_started(const struct manager *m) {
+        return m->started;
 }
 
 bool manager_is_idle(const struct manager *m) {

@@ -100,6 +100,8 @@ static int facts_read_block(struct manager *m, struct entry *e, const struct nod
                 return r;
         if (!e->known && !m->started && b.state == BLOCK_ONLINE)
                 e->arrival = ARRIVAL_BEFORE; /* by whom, nobody can tell */
+        if (!e->known && !m->started && b.state == BLOCK_OFFLINE && m->evidence.machine != MACHINE_PLAIN)
+                e->arrival = ARRIVAL_HOT; /* what balloons and standby memory look like before anybody used them */
         r = evidence_read_origin(&m->evidence, (enum arrival) e->arrival, &b);
         if (r < 0)
                 return r;
@@ -167,6 +169,20 @@ static void manager_meet_online(struct manager *m, struct entry *e, const struct
         manager_report(m, e, b->zones, 0);
 }
 
+static void schedule_retry(struct manager *m, struct entry *e) {
+        const struct retry *retry = &m->policy->retry;
+        uint64_t now = manager_now_usec(m), timer = UINT64_MAX;
+        int enabled = SD_EVENT_OFF;
+
+        e->stage = STAGE_RETRY;
+        e->next_usec = now + retry_delay_usec(retry, e->attempts);
+        (void) sd_event_source_get_enabled(m->retry_timer, &enabled);
+        if (enabled != SD_EVENT_OFF)
+                (void) sd_event_source_get_time(m->retry_timer, &timer);
+        (void) sd_event_source_set_time(m->retry_timer, MIN(timer, e->next_usec));
+        (void) sd_event_source_set_enabled(m->retry_timer, SD_EVENT_ONESHOT);
+}
+
 static void entry_submit(struct manager *m, struct entry *e) {
         struct apply_job job = { .block = e->block, .action = (enum action) e->action };
         int r;
@@ -178,8 +194,8 @@ static void entry_submit(struct manager *m, struct entry *e) {
         r = apply_submit(m->apply, &job);
         if (r < 0) {
                 e->error = (int16_t) r;
-                e->outcome = OUTCOME_FAILED; /* the reconcile comes back to it */
-                manager_report(m, e, 0, 0);
+                e->outcome = OUTCOME_BUSY;
+                schedule_retry(m, e);
                 return;
         }
         e->stage = STAGE_APPLYING;
@@ -225,8 +241,11 @@ int manager_process(struct manager *m, struct entry *e, const struct node_map *n
 void manager_enqueue(struct manager *m, struct entry *e) {
         if (e->stage == STAGE_QUEUED || e->stage == STAGE_APPLYING)
                 return;
-        if (queue_reserve(&m->todo, m->todo.n + 1) < 0)
-                return; /* the reconcile comes back to it */
+        if (queue_reserve(&m->todo, m->todo.n + 1) < 0) {
+                scan_request(&m->scan); /* no memory, which is what is being added: soon again */
+                (void) sd_event_source_set_enabled(m->work_source, SD_EVENT_ON);
+                return;
+        }
         queue_push(&m->todo, &e->block);
         e->stage = STAGE_QUEUED;
         e->next_usec = manager_now_usec(m);
@@ -244,20 +263,6 @@ static bool entry_fall_back(struct manager *m, struct entry *e) {
         e->reason = REASON_FALLBACK;
         entry_submit(m, e);
         return true;
-}
-
-static void schedule_retry(struct manager *m, struct entry *e) {
-        const struct retry *retry = &m->policy->retry;
-        uint64_t now = manager_now_usec(m), timer = UINT64_MAX;
-        int enabled = SD_EVENT_OFF;
-
-        e->stage = STAGE_RETRY;
-        e->next_usec = now + retry_delay_usec(retry, e->attempts);
-        (void) sd_event_source_get_enabled(m->retry_timer, &enabled);
-        if (enabled != SD_EVENT_OFF)
-                (void) sd_event_source_get_time(m->retry_timer, &timer);
-        (void) sd_event_source_set_time(m->retry_timer, MIN(timer, e->next_usec));
-        (void) sd_event_source_set_enabled(m->retry_timer, SD_EVENT_ONESHOT);
 }
 
 void manager_handle_result(struct manager *m, const struct apply_result *result) {
@@ -350,8 +355,11 @@ struct entry *manager_meet_block(struct manager *m, uint32_t block) {
                 manager_forget_block(m, e);
         }
         e = registry_insert(&m->registry, block);
-        if (!e)
-                journal_print(LOG_ERR, MESSAGE_FAILED, "block %" PRIu32 ": out of memory; it waits for the reconcile", block);
+        if (!e) {
+                journal_print(LOG_ERR, MESSAGE_FAILED, "block %" PRIu32 ": out of memory; looking again in a moment", block);
+                scan_request(&m->scan);
+                (void) sd_event_source_set_enabled(m->work_source, SD_EVENT_ON);
+        }
         return e;
 }
 
@@ -405,6 +413,9 @@ void manager_handle_event(struct manager *m, const struct uevent *event) {
                 journal_print(LOG_WARNING, MESSAGE_OVERFLOW, "uevents were lost: looking at every block again");
                 scan_request(&m->scan);
                 (void) sd_event_source_set_enabled(m->work_source, SD_EVENT_ON);
+                /* The status counts it, also when nothing comes of it. */
+                (void) sd_event_source_set_time_relative(m->report_timer, REPORT_DELAY_USEC);
+                (void) sd_event_source_set_enabled(m->report_timer, SD_EVENT_ONESHOT);
                 break;
         default:
                 break;

@@ -40,6 +40,8 @@ static int on_log(sd_event_source *source, int fd, uint32_t revents, void *userd
 
         (void) revents;
         for (int i = 0; i < RECORD_BUDGET && (n = kmsg_next(fd, &line)) > 0; i++) {
+                if (line.type == KERNLOG_OTHER)
+                        continue;
                 refusals_add(&r->refusals, &line);
                 (void) sd_event_source_set_time_relative(r->tell_timer, TELL_DELAY_USEC);
                 (void) sd_event_source_set_enabled(r->tell_timer, SD_EVENT_ONESHOT);
@@ -60,6 +62,8 @@ int refused_start(struct refused *r, sd_event *event, const char *root) {
                 error = sd_event_source_set_enabled(r->tell_timer, SD_EVENT_OFF);
         if (error < 0)
                 return error;
+        if (strcmp(root, "/") != 0) /* a plain file cannot be waited for */
+                return 0;
         r->fd = kmsg_open(root);
         if (r->fd < 0) {
                 if (r->fd != -ENOENT)
@@ -67,9 +71,9 @@ int refused_start(struct refused *r, sd_event *event, const char *root) {
                                       "unnoticed", strerror(-r->fd));
                 return 0;
         }
-        if (strcmp(root, "/") != 0) /* a plain file cannot be waited for */
-                return 0;
-        return sd_event_add_io(event, &r->log_source, r->fd, EPOLLIN, on_log, r);
+        error = sd_event_add_io(event, &r->log_source, r->fd, EPOLLIN, on_log, r);
+        /* However much the kernel has to say, memory comes first. */
+        return error < 0 ? error : sd_event_source_set_priority(r->log_source, SD_EVENT_PRIORITY_IDLE);
 }
 
 void refused_stop(struct refused *r) {
