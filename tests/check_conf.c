@@ -1160,12 +1160,12 @@ START_TEST(test_shipped) {
 
         write_bytes(LIB "memhpd.conf", text, size); /* a checkout may belong to anybody */
         l = load(NULL);
-        expect_rules(&l, "device-memory everything-else");
+        expect_rules(&l, "device-memory standby-memory everything-else");
         ck_assert_uint_eq(l.problems.n, 0);
         for (enum source s = 0; s < _SOURCE_MAX; s++) {
                 struct block b = { .state = BLOCK_OFFLINE, .source = s, .at_startup = true, .zones_known = true, .first_zone = ZONE_NORMAL,
                                    .zones = ZONE_BIT(ZONE_NORMAL) | ZONE_BIT(ZONE_MOVABLE) };
-                bool device_memory = s == SOURCE_PMEM || s == SOURCE_CXL || s == SOURCE_HMEM || s == SOURCE_DAX;
+                bool device_memory = s == SOURCE_PMEM || s == SOURCE_CXL || s == SOURCE_HMEM || s == SOURCE_DAX || s == SOURCE_STANDBY;
                 struct decision d;
 
                 for (int node = -1; node < 2; node++) {
