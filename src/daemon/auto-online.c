@@ -105,8 +105,12 @@ bool auto_online_take(const struct sysfs *fs, int dir_fd, const struct policy *p
         if (p->auto_online == AUTO_ONLINE_DELEGATE && !delegated)
                 journal_print(LOG_NOTICE, MESSAGE_WARNING, "kernel_auto_online is \"delegate\", but the rules want "
                               "different things for different memory: memhpd brings it online itself");
-        if (strcmp(now, wanted) == 0)
+        if (strcmp(now, wanted) == 0) {
+                if (taken)
+                        journal_print(LOG_INFO, MESSAGE_POLICY, "auto_online_blocks was \"%s\" and is \"%s\" while memhpd runs",
+                                      record.before, now);
                 return delegated;
+        }
         if (!is_word(now)) {
                 journal_print(LOG_WARNING, MESSAGE_WARNING, "auto_online_blocks is \"%.16s\", which memhpd does not know and "
                               "leaves alone: the policy may come too late", now);
@@ -129,6 +133,7 @@ bool auto_online_take(const struct sysfs *fs, int dir_fd, const struct policy *p
                         (void) rundir_remove(dir_fd, RUNDIR_AUTO_ONLINE);
                 return false;
         }
-        journal_print(LOG_INFO, MESSAGE_POLICY, "auto_online_blocks was \"%s\" and is \"%s\" while memhpd runs", now, wanted);
+        journal_print(LOG_INFO, MESSAGE_POLICY, "auto_online_blocks was \"%s\" and is \"%s\" while memhpd runs", record.before,
+                      wanted);
         return delegated;
 }
