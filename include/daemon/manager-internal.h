@@ -2,7 +2,7 @@
 #pragma once
 
 /* What the parts of the manager share: manager.c is the pipeline, manager-adds.c keeps a device's blocks together,
- * manager-loop.c drives both. Nobody else looks here. */
+ * manager-loop.c drives both, manager-life.c begins and ends them. Nobody else looks here. */
 
 #include "core/adds.h"
 #include "core/queue.h"
@@ -64,3 +64,11 @@ void manager_settle(struct manager *m, struct entry *e);
 void manager_handle_rollback(struct manager *m, struct entry *e);
 /* Close what is over; true: look again in a moment. */
 bool manager_close_adds(struct manager *m);
+
+/* The loop (manager-loop.c). */
+int manager_add_sources(struct manager *m);
+/* Receive uevents from now on. */
+int manager_watch(struct manager *m);
+void manager_request_scan(struct manager *m);
+/* As often as the policy says. */
+void manager_schedule_reconcile(struct manager *m);
