@@ -21,6 +21,7 @@ struct add {
         uint64_t end_usec;              /* the last outcome was final; 0: not yet */
         bool decided;                   /* the decision of its first block, which holds for all of them */
         struct decision decision;
+        uint64_t decided_size;          /* what the decision is about, bytes: the device, seen yet or not */
         bool rolling_back;
 };
 

@@ -94,6 +94,7 @@ bool node_set_equal(const struct node_set *a, const struct node_set *b) _pure_;
 
 struct block {
         uint32_t index; /* N of memoryN; the address is N × block size */
+        uint64_t start, size; /* bytes */
         enum block_state state;
         bool removable;  /* memoryN/removable: constant 1 on current kernels */
         bool zones_known; /* valid_zones existed and could be read */
@@ -105,6 +106,8 @@ struct block {
         bool hands_off;  /* somebody else set it offline since: it is theirs */
         bool rolled_back; /* its device could not be had as a whole, and on_partial is "rollback" */
         uint64_t identity; /* of the block device: another number once it was unplugged and plugged again; 0: not asked for */
+        int16_t tier;         /* of its node; -1: unknown */
+        uint64_t device_size; /* what its device adds in all, in bytes; 0: unknown */
         char device[DEVICE_NAME_MAX]; /* what was plugged as one unit; "" if the source has no name for it */
 };
 

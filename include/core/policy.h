@@ -8,8 +8,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "core/block.h"
-#include "core/parse.h"
+#include "core/balance.h"
+#include "core/match.h"
 
 /* To add one: here, and its row in policy.c. */
 enum action {
@@ -17,33 +17,19 @@ enum action {
         ACTION_ONLINE,         /* the zone that the kernel picks */
         ACTION_ONLINE_KERNEL,  /* any zone but Movable */
         ACTION_ONLINE_MOVABLE,
+        ACTION_BALANCE,        /* movable while the machine can bear it, else as kernel memory; only in rules */
         _ACTION_MAX,
         _ACTION_INVALID = -22,
 };
 
 const char *action_to_string(enum action a) _const_;
 enum action action_from_string(const char *s) _pure_;
-/* The word for memoryN/state; NULL for ACTION_LEAVE_OFFLINE. */
+/* The word for memoryN/state; NULL for ACTION_LEAVE_OFFLINE and ACTION_BALANCE, which becomes another when decided. */
 const char *action_to_state(enum action a) _const_;
 /* The zones that fulfil the action: what to verify after the write. 0 for ACTION_LEAVE_OFFLINE. */
 zone_mask action_zones(enum action a) _const_;
 /* "Movable", "kernel" or "any" for people; NULL for ACTION_LEAVE_OFFLINE. */
 const char *action_zone_name(enum action a) _const_;
-
-/* Conditions are ANDed; an empty one matches everything. */
-struct match {
-        source_mask sources; /* 0: any */
-        struct ranges nodes; /* a block that spans nodes matches when each of its nodes does */
-};
-
-enum match_key {
-        MATCH_SOURCE,
-        MATCH_NODE,
-        _MATCH_MAX,
-        _MATCH_INVALID = -22,
-};
-
-const char *match_key_to_string(enum match_key k) _const_;
 
 struct rule {
         char *name;
@@ -52,6 +38,7 @@ struct rule {
         struct match match;
         enum action action;
         enum action fallback; /* if the action's zone cannot be had */
+        struct balance_rule balance; /* ACTION_BALANCE: its limit · ACTION_ONLINE_MOVABLE: ratio 0, or max_movable_ratio */
         bool rollback;        /* on_partial: a device whose blocks cannot all be had as wanted is taken offline again */
 };
 
@@ -90,6 +77,8 @@ DEFINE_CLEANUP(struct policy, policy_free)
 enum reason {
         REASON_RULE,             /* the rule's action */
         REASON_FALLBACK,         /* the rule's fallback: its action's zone is not among the block's candidates */
+        REASON_BALANCED,         /* what the rule's "balance" came to: see the figures */
+        REASON_RATIO,            /* the rule's fallback: as movable memory it would be beyond max_movable_ratio */
         REASON_ZONE_UNAVAILABLE, /* neither the action nor the fallback can be had: left offline */
         REASON_NO_RULE,          /* no rule matches: left offline */
         REASON_HANDS_OFF,        /* somebody else set it offline: the administrator wins */
@@ -104,26 +93,32 @@ struct decision {
         enum action action;
         enum reason reason;
         int rule; /* index into the policy's rules, -1: none */
+        struct balance balance; /* REASON_BALANCED, REASON_RATIO: the figures; ratio 0: none were known or needed */
+};
+
+/* What is around a block, as far as rules ask. */
+struct surroundings {
+        platform_mask platforms;
+        struct totals totals;
 };
 
 /* What to do with the block now. A block that is not offline is never touched. */
-void policy_decide(const struct policy *p, const struct block *b, struct decision *ret);
+void policy_decide(const struct policy *p, const struct block *b, const struct surroundings *s, struct decision *ret);
 
 /* The same for a further block of a device whose first block was decided before: a device goes one way. Where this block
  * cannot, it is left offline (REASON_ZONE_UNAVAILABLE). */
 void policy_decide_alike(const struct policy *p, const struct block *b, const struct decision *first, struct decision *ret);
 
+/* Memory of such a source comes and goes in parts: each part is balanced by itself, not the device as a whole. */
+bool source_is_dynamic(enum source s) _const_;
+/* What a balance has to find room for when this block is decided: the device, or the block. */
+uint64_t block_balance_size(const struct block *b) _pure_;
+
 /* The one action that every block gets, whatever it is; false: it depends. */
 bool policy_is_uniform(const struct policy *p, enum action *ret);
 
 /* What the policy wants for such a block, whatever its state: to tell whether one that others onlined is as wanted. */
-void policy_want(const struct policy *p, const struct block *b, struct decision *ret);
-
-/* Does the rule match? If not, *ret_failed is the first condition that fails. */
-bool rule_match(const struct rule *r, const struct block *b, enum match_key *ret_failed);
-
-/* Does a match everything that b matches? Then b, coming later, is never reached. */
-bool match_covers(const struct match *a, const struct match *b) _pure_;
+void policy_want(const struct policy *p, const struct block *b, const struct surroundings *s, struct decision *ret);
 
 /* The reason in a sentence, for logs and explain: "rule "dimms" (FILE:12) says online_movable". */
 void decision_describe(const struct policy *p, const struct block *b, const struct decision *d, char *buf, size_t size);

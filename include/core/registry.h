@@ -25,6 +25,7 @@ struct entry {
         int16_t rule;        /* of the last decision, -1: none */
         int16_t error;       /* of the last write: 0 or negative errno */
         uint8_t state;       /* enum block_state */
+        uint8_t zones;       /* zone_mask: where it is online */
         uint8_t source;      /* enum source */
         uint8_t arrival;     /* enum arrival */
         uint8_t stage;       /* enum stage */

@@ -41,7 +41,7 @@ struct evidence {
 struct origin {
         enum source source;
         char device[DEVICE_NAME_MAX]; /* "" if the source has no name for what was plugged */
-        const struct iomem_entry *extent; /* the resource that was added at once; NULL if unknown */
+        uint64_t size; /* of what the device adds in all, bytes; 0: unknown */
 };
 
 void source_classify(const struct evidence *e, struct origin *ret);

@@ -31,6 +31,3 @@ char *format_zones(const struct block *b);
 
 /* The zones of a block in the kernel's order, the one that a plain "online" picks first. */
 size_t block_list_zones(const struct block *b, enum zone ret[static _ZONE_MAX]);
-
-/* The closest of the candidates to what was typed, NULL if none is close. */
-const char *closest_word(const char *typed, const char *const *candidates, size_t n);

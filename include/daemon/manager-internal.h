@@ -31,6 +31,10 @@ struct manager {
         struct adds adds;
         struct keep keep;
         struct refused refused;
+        struct surroundings around;
+        int16_t tiers[NODES_MAX];
+        uint64_t page_size;
+        bool around_stale; /* somebody else changed the machine's memory since the totals were read */
         bool delegated; /* the kernel brings everything online as the policy wants */
         struct uevent_monitor *monitor;
         struct apply *apply;
@@ -56,6 +60,11 @@ struct entry *manager_meet_block(struct manager *m, uint32_t block);
 void manager_note_gone(struct manager *m, struct entry *e);
 /* What a restart must know has changed; urgent: what nobody else could tell. */
 void manager_state_changed(struct manager *m, bool urgent);
+
+/* The figures that the next decision is to be judged by (manager-around.c). */
+const struct surroundings *manager_around(struct manager *m, bool fresh);
+/* A decision was made: memory is on its way. */
+void manager_expect(struct manager *m, const struct block *b, const struct decision *d, uint64_t bytes);
 
 /* Hot-adds (manager-adds.c): blocks that came together are decided together, and end together. */
 void manager_join_add(struct manager *m, struct entry *e, const struct block *b);

@@ -84,7 +84,20 @@ int sysfs_read_firmware_node(const struct sysfs *fs, uint32_t index, char ret[st
 int sysfs_read_auto_online(const struct sysfs *fs, char ret[static AUTO_ONLINE_WORD_MAX]);
 int sysfs_write_auto_online(const struct sysfs *fs, const char *word);
 
+/* The memory tier of each node (/sys/devices/virtual/memory_tiering), -1 where there is none. */
+void sysfs_read_tiers(const struct sysfs *fs, int16_t ret[static NODES_MAX]);
+
+/* What the firmware calls the machine's maker and product (DMI), "" where there is none. */
+#define FIRMWARE_NAME_MAX 64
+void sysfs_read_firmware_names(const struct sysfs *fs, char ret_vendor[static FIRMWARE_NAME_MAX],
+                               char ret_product[static FIRMWARE_NAME_MAX]);
+/* /sys/hypervisor/type, "" where there is none. */
+void sysfs_read_hypervisor(const struct sysfs *fs, char ret[static FIRMWARE_NAME_MAX]);
+
 enum machine sysfs_read_machine(const struct sysfs *fs);
+
+/* The line "page_size N" of a capture's MANIFEST. */
+int sysfs_read_capture_page_size(const struct sysfs *fs, uint64_t *ret);
 
 /* Whole text files; free *ret. */
 enum sysfs_text {

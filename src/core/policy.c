@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "core/policy.h"
 
+#include <inttypes.h>
 #include <string.h>
+
+#include "core/format.h"
 
 static const struct {
         const char *name;
@@ -13,6 +16,7 @@ static const struct {
         [ACTION_ONLINE] = { "online", "online", "any", ZONES_KERNEL | ZONE_BIT(ZONE_MOVABLE) },
         [ACTION_ONLINE_KERNEL] = { "online_kernel", "online_kernel", "kernel", ZONES_KERNEL },
         [ACTION_ONLINE_MOVABLE] = { "online_movable", "online_movable", "Movable", ZONE_BIT(ZONE_MOVABLE) },
+        [ACTION_BALANCE] = { "balance", NULL, "any", ZONES_KERNEL | ZONE_BIT(ZONE_MOVABLE) },
 };
 
 static bool action_is_valid(enum action a) {
@@ -40,15 +44,6 @@ zone_mask action_zones(enum action a) {
 
 const char *action_zone_name(enum action a) {
         return action_is_valid(a) ? actions[a].zone_name : NULL;
-}
-
-const char *match_key_to_string(enum match_key k) {
-        static const char *const names[_MATCH_MAX] = {
-                [MATCH_SOURCE] = "source",
-                [MATCH_NODE] = "node",
-        };
-
-        return k >= 0 && k < _MATCH_MAX ? names[k] : NULL;
 }
 
 enum auto_online auto_online_from_string(const char *s) {
@@ -83,70 +78,10 @@ void policy_free(struct policy *p) {
         for (size_t i = 0; i < p->n_rules; i++) {
                 free(p->rules[i].name);
                 free(p->rules[i].file);
-                ranges_done(&p->rules[i].match.nodes);
+                match_done(&p->rules[i].match);
         }
         free(p->rules);
         free(p);
-}
-
-static bool match_source(const struct match *m, const struct block *b) {
-        return !m->sources || (m->sources & SOURCE_BIT(b->source));
-}
-
-static bool match_node(const struct match *m, const struct block *b) {
-        int node = node_set_next(&b->nodes, 0);
-
-        if (m->nodes.n == 0)
-                return true;
-        if (node < 0)
-                return false;
-        for (; node >= 0; node = node_set_next(&b->nodes, (unsigned) node + 1))
-                if (!ranges_contain(&m->nodes, (unsigned) node))
-                        return false;
-        return true;
-}
-
-bool rule_match(const struct rule *r, const struct block *b, enum match_key *ret_failed) {
-        static bool (*const conditions[_MATCH_MAX])(const struct match *m, const struct block *b) = {
-                [MATCH_SOURCE] = match_source,
-                [MATCH_NODE] = match_node,
-        };
-
-        for (enum match_key k = 0; k < _MATCH_MAX; k++)
-                if (!conditions[k](&r->match, b)) {
-                        if (ret_failed)
-                                *ret_failed = k;
-                        return false;
-                }
-        return true;
-}
-
-/* Also by several together: 0-3 by 0-1,2-3. */
-static bool range_is_covered(const struct ranges *by, const struct range *r) {
-        uint64_t first = r->first;
-
-        for (size_t i = 0; i < by->n;) {
-                if (by->items[i].first > first || by->items[i].last < first) {
-                        i++;
-                        continue;
-                }
-                if (by->items[i].last >= r->last)
-                        return true;
-                first = by->items[i].last + 1;
-                i = 0;
-        }
-        return false;
-}
-
-bool match_covers(const struct match *a, const struct match *b) {
-        if (a->sources && (b->sources == 0 || (b->sources & ~a->sources)))
-                return false;
-        if (a->nodes.n == 0)
-                return true;
-        for (size_t i = 0; i < b->nodes.n; i++)
-                if (!range_is_covered(&a->nodes, &b->nodes.items[i]))
-                        return false;
-        return b->nodes.n > 0;
 }
 
 /* Where the kernel names no candidates (valid_zones may be absent), the write itself has to tell. */
@@ -154,29 +89,64 @@ static bool action_is_possible(enum action a, const struct block *b) {
         return a == ACTION_LEAVE_OFFLINE || !b->zones_known || (b->zones & actions[a].zones);
 }
 
-static void decide(const struct policy *p, const struct block *b, struct decision *ret) {
+bool source_is_dynamic(enum source s) {
+        return s == SOURCE_VIRTIO_MEM || s == SOURCE_HYPERV || s == SOURCE_XEN;
+}
+
+uint64_t block_balance_size(const struct block *b) {
+        return source_is_dynamic(b->source) ? b->size : MAX(b->device_size, b->size);
+}
+
+static bool fits(const struct rule *r, const struct block *b, const struct surroundings *s, struct decision *d) {
+        return balance_allows(&s->totals, &r->balance, node_set_next(&b->nodes, 0), block_balance_size(b), &d->balance);
+}
+
+/* Where nothing is known of the machine's memory, kernel memory is what cannot break it. */
+static void decide_balance(const struct rule *r, const struct block *b, const struct surroundings *s, struct decision *d) {
+        bool movable = s->totals.known && fits(r, b, s, d) && action_is_possible(ACTION_ONLINE_MOVABLE, b);
+
+        d->action = movable ? ACTION_ONLINE_MOVABLE : ACTION_ONLINE_KERNEL;
+        d->reason = REASON_BALANCED;
+}
+
+static void decide_by_rule(const struct rule *r, const struct block *b, const struct surroundings *s, struct decision *d) {
+        enum reason reason = REASON_FALLBACK;
+
+        d->action = r->action;
+        d->reason = REASON_RULE;
+        if (r->action == ACTION_BALANCE)
+                decide_balance(r, b, s, d);
+        else if (r->action == ACTION_ONLINE_MOVABLE && r->balance.ratio && s->totals.known && !fits(r, b, s, d)) {
+                d->action = _ACTION_INVALID;
+                reason = REASON_RATIO;
+        } else
+                d->balance = (struct balance) {};
+        if (d->action >= 0 && action_is_possible(d->action, b))
+                return;
+        if (r->fallback != ACTION_LEAVE_OFFLINE && action_is_possible(r->fallback, b)) {
+                d->action = r->fallback;
+                d->reason = reason;
+        } else {
+                d->action = ACTION_LEAVE_OFFLINE;
+                d->reason = reason == REASON_RATIO ? REASON_RATIO : REASON_ZONE_UNAVAILABLE;
+        }
+}
+
+static void decide(const struct policy *p, const struct block *b, const struct surroundings *s, struct decision *ret) {
         struct decision d = { .action = ACTION_LEAVE_OFFLINE, .reason = REASON_NO_RULE, .rule = -1 };
 
         for (size_t i = 0; i < p->n_rules; i++) {
-                const struct rule *r = &p->rules[i];
-
-                if (!rule_match(r, b, NULL))
+                if (!match_block(&p->rules[i].match, b, s->platforms, NULL))
                         continue;
                 d.rule = (int) i;
-                if (action_is_possible(r->action, b)) {
-                        d.action = r->action;
-                        d.reason = REASON_RULE;
-                } else if (r->fallback != ACTION_LEAVE_OFFLINE && action_is_possible(r->fallback, b)) {
-                        d.action = r->fallback;
-                        d.reason = REASON_FALLBACK;
-                } else
-                        d.reason = REASON_ZONE_UNAVAILABLE;
+                decide_by_rule(&p->rules[i], b, s, &d);
                 break;
         }
         *ret = d;
 }
 
-void policy_decide(const struct policy *p, const struct block *b, struct decision *ret) {
+/* What needs no rule; false: the rules are to be asked. */
+static bool decide_without_rules(const struct policy *p, const struct block *b, struct decision *ret) {
         struct decision d = { .action = ACTION_LEAVE_OFFLINE, .rule = -1 };
 
         if (b->state != BLOCK_OFFLINE)
@@ -188,27 +158,24 @@ void policy_decide(const struct policy *p, const struct block *b, struct decisio
         else if (b->at_startup && !p->startup_apply)
                 d.reason = REASON_STARTUP;
         else
-                decide(p, b, &d);
+                return false;
         *ret = d;
+        return true;
 }
 
-/* Whether the rules were asked at all. */
-static bool is_by_rules(const struct decision *d) {
-        return d->reason == REASON_RULE || d->reason == REASON_FALLBACK || d->reason == REASON_ZONE_UNAVAILABLE ||
-               d->reason == REASON_NO_RULE;
+void policy_decide(const struct policy *p, const struct block *b, const struct surroundings *s, struct decision *ret) {
+        if (!decide_without_rules(p, b, ret))
+                decide(p, b, s, ret);
 }
 
-void policy_decide_alike(const struct policy *p, const struct block *b, const struct decision *first,
-                         struct decision *ret) {
-        struct decision d;
+void policy_decide_alike(const struct policy *p, const struct block *b, const struct decision *first, struct decision *ret) {
+        struct decision d = *first;
 
-        policy_decide(p, b, &d);
-        if (is_by_rules(&d)) {
-                d = *first;
-                if (!action_is_possible(d.action, b)) {
-                        d.action = ACTION_LEAVE_OFFLINE;
-                        d.reason = REASON_ZONE_UNAVAILABLE;
-                }
+        if (decide_without_rules(p, b, ret))
+                return;
+        if (!action_is_possible(d.action, b)) {
+                d.action = ACTION_LEAVE_OFFLINE;
+                d.reason = REASON_ZONE_UNAVAILABLE;
         }
         *ret = d;
 }
@@ -218,6 +185,8 @@ bool policy_is_uniform(const struct policy *p, enum action *ret) {
         enum action action = ACTION_LEAVE_OFFLINE; /* what no rule matches */
 
         for (size_t i = 0; i < p->n_rules; i++) {
+                if (p->rules[i].action == ACTION_BALANCE || p->rules[i].balance.ratio)
+                        return false; /* the kernel would have to count as memhpd does */
                 if (i == 0)
                         action = p->rules[i].action;
                 else if (p->rules[i].action != action)
@@ -233,49 +202,85 @@ bool policy_is_uniform(const struct policy *p, enum action *ret) {
         return true;
 }
 
-void policy_want(const struct policy *p, const struct block *b, struct decision *ret) {
+void policy_want(const struct policy *p, const struct block *b, const struct surroundings *s, struct decision *ret) {
         struct block candidate = *b;
 
         /* An online block names the zone it is in, not those it could have been in. */
         if (b->state != BLOCK_OFFLINE)
                 candidate.zones_known = false;
-        decide(p, &candidate, ret);
+        decide(p, &candidate, s, ret);
+}
+
+static void describe_balance(const struct decision *d, char *buf, size_t size) {
+        char movable[FORMAT_SIZE_MAX], kernel[FORMAT_SIZE_MAX], where[32] = "the machine", percent[32] = "no end of";
+        const struct balance *b = &d->balance;
+
+        if (b->node >= 0)
+                snprintf(where, sizeof(where), "node %d", b->node);
+        if (b->kernel)
+                snprintf(percent, sizeof(percent), "%" PRIu64 " %% of", balance_percent(b->movable, b->kernel));
+        snprintf(buf, size, "with it %s would be movable on %s, %s the %s of kernel memory from boot; the limit is %u %%",
+                 format_size(b->movable, movable), where, percent, format_size(b->kernel, kernel), b->ratio);
+}
+
+static void describe_by_rule(const struct rule *r, const struct decision *d, char *buf, size_t size) {
+        const char *said = action_to_string(r->action), *done = action_to_string(d->action);
+        char figures[256] = "the machine's memory is unknown";
+        int n = snprintf(buf, size, "rule \"%s\" (%s:%u) says %s", r->name, r->file, r->line, said);
+
+        if (n < 0 || (size_t) n >= size)
+                return;
+        buf += n;
+        size -= (size_t) n;
+        if (d->balance.ratio)
+                describe_balance(d, figures, sizeof(figures));
+        switch (d->reason) {
+        case REASON_BALANCED:
+                snprintf(buf, size, ": %s, as %s", done, figures);
+                break;
+        case REASON_RATIO:
+                snprintf(buf, size, ", but %s; %s%s", figures,
+                         d->action == ACTION_LEAVE_OFFLINE ? "left offline" : "its fallback is ",
+                         d->action == ACTION_LEAVE_OFFLINE ? "" : done);
+                break;
+        case REASON_FALLBACK:
+                snprintf(buf, size, ", but the block cannot go to zone %s; its fallback is %s", action_zone_name(r->action),
+                         done);
+                break;
+        case REASON_ZONE_UNAVAILABLE:
+                snprintf(buf, size, ", but the block cannot go to zone %s%s; left offline", action_zone_name(r->action),
+                         r->fallback == ACTION_LEAVE_OFFLINE ? "" : ", nor where its fallback wants it");
+                break;
+        default:
+                break;
+        }
 }
 
 void decision_describe(const struct policy *p, const struct block *b, const struct decision *d, char *buf, size_t size) {
-        const struct rule *r = d->rule >= 0 && (size_t) d->rule < p->n_rules ? &p->rules[d->rule] : NULL;
+        const char *text;
 
+        if (d->rule >= 0 && (size_t) d->rule < p->n_rules) {
+                describe_by_rule(&p->rules[d->rule], d, buf, size);
+                return;
+        }
         switch (d->reason) {
-        case REASON_RULE:
-                snprintf(buf, size, "rule \"%s\" (%s:%u) says %s", r->name, r->file, r->line, action_to_string(d->action));
-                break;
-        case REASON_FALLBACK:
-                snprintf(buf, size, "rule \"%s\" (%s:%u) says %s, but the block cannot go to zone %s; its fallback is %s",
-                         r->name, r->file, r->line, action_to_string(r->action), action_zone_name(r->action),
-                         action_to_string(d->action));
-                break;
-        case REASON_ZONE_UNAVAILABLE:
-                snprintf(buf, size, "rule \"%s\" (%s:%u) says %s, but the block cannot go to zone %s%s; left offline",
-                         r->name, r->file, r->line, action_to_string(r->action), action_zone_name(r->action),
-                         r->fallback == ACTION_LEAVE_OFFLINE ? "" : ", nor where its fallback wants it");
-                break;
         case REASON_NO_RULE:
-                snprintf(buf, size, "no rule matches; left offline");
+                text = "no rule matches; left offline";
                 break;
         case REASON_HANDS_OFF:
-                snprintf(buf, size, "somebody else set it offline; it stays so");
+                text = "somebody else set it offline; it stays so";
                 break;
         case REASON_ROLLED_BACK:
-                snprintf(buf, size, "its device could not be brought online as a whole, and on_partial is \"rollback\"; "
-                                    "left offline");
+                text = "its device could not be brought online as a whole, and on_partial is \"rollback\"; left offline";
                 break;
         case REASON_STARTUP:
-                snprintf(buf, size, "it was offline when the daemon started, and startup is \"ignore\"; left offline");
+                text = "it was offline when the daemon started, and startup is \"ignore\"; left offline";
                 break;
         case REASON_NOT_OFFLINE:
                 snprintf(buf, size, "the block is %s: nothing to decide", block_state_to_string(b->state));
-                break;
+                return;
         default:
-                snprintf(buf, size, "unknown reason");
+                text = "unknown reason";
         }
+        snprintf(buf, size, "%s", text);
 }

@@ -48,10 +48,8 @@ static void classify_kmem(const struct evidence *e, struct origin *o) {
 
         o->source = SOURCE_DAX;
         for (const struct iomem_entry *p = iomem_parent(e->iomem, e->ram); p; p = iomem_parent(e->iomem, p)) {
-                if (!o->device[0] && is_dax_device(p->name)) {
+                if (!o->device[0] && is_dax_device(p->name))
                         set_device(o, p->name, strlen(p->name));
-                        o->extent = p;
-                }
                 /* The innermost parent names the technology. But firmware soft-reserves CXL windows, too, and kernels put
                  * that around the window or into it: look further. */
                 for (size_t i = 0; i < ARRAY_SIZE(parents); i++)
@@ -70,7 +68,7 @@ static void classify_virtio_mem(const struct evidence *e, struct origin *o) {
         o->source = SOURCE_VIRTIO_MEM;
         if (p && has_prefix(p->name, "virtio")) {
                 set_device(o, p->name, strlen(p->name));
-                o->extent = p;
+                o->size = p->end - p->start + 1;
         }
 }
 
@@ -91,7 +89,7 @@ static void classify_plain(const struct evidence *e, struct origin *o) {
 }
 
 void source_classify(const struct evidence *e, struct origin *ret) {
-        struct origin o = { .source = SOURCE_UNKNOWN, .extent = e->ram };
+        struct origin o = { .source = SOURCE_UNKNOWN, .size = e->ram ? e->ram->end - e->ram->start + 1 : 0 };
         const char *name, *close;
 
         if (e->firmware_node[0]) {

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "core/block.h"
+#include "core/words.h"
 #include "ctl/verb.h"
 
 #ifndef PACKAGE_VERSION

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "core/words.h"
 #include "ctl/options.h"
 
 #include <errno.h>

@@ -14,20 +14,23 @@ void manager_join_add(struct manager *m, struct entry *e, const struct block *b)
         e->settled = false;
 }
 
-/* The first block of a device decides for all of them. */
+/* The first block of a device decides for all of them; memory that comes in parts is decided part by part. */
 void manager_decide(struct manager *m, struct entry *e, const struct block *b, struct decision *ret) {
         struct add *add = adds_find(&m->adds, e->add);
+        bool open = add && !add->end_usec, dynamic = source_is_dynamic(b->source);
         struct decision d;
 
-        if (add && add->decided) {
+        if (add && add->decided && !(dynamic && add->decision.reason == REASON_BALANCED)) {
                 policy_decide_alike(m->policy, b, &add->decision, ret);
                 return;
         }
-        policy_decide(m->policy, b, &d);
-        if (add && !add->end_usec && !b->hands_off && !b->rolled_back && d.reason != REASON_STARTUP) {
+        policy_decide(m->policy, b, manager_around(m, !(add && add->decided)), &d);
+        if (open && !b->hands_off && !b->rolled_back && d.reason != REASON_STARTUP) {
                 add->decided = true;
                 add->decision = d;
+                add->decided_size = dynamic ? 0 : block_balance_size(b);
         }
+        manager_expect(m, b, &d, open ? block_balance_size(b) : b->size);
         *ret = d;
 }
 

@@ -10,6 +10,8 @@
 #include "daemon/journal.h"
 #include "daemon/manager-internal.h"
 #include "host/conf.h"
+#include "host/platform.h"
+#include "host/surroundings.h"
 
 static int load_policy(struct manager *m, struct policy **ret) {
         _cleanup_(problems_done) struct problems problems = {};
@@ -63,6 +65,9 @@ int manager_new(sd_event *event, const struct manager_options *options, struct m
         if (r < 0)
                 return r;
         evidence_init(&m->evidence, m->fs);
+        m->page_size = surroundings_page_size(m->fs);
+        m->around.platforms = platform_read(m->fs);
+        sysfs_read_tiers(m->fs, m->tiers);
         r = load_policy(m, &m->policy);
         if (r < 0)
                 return r;

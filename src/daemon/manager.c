@@ -110,15 +110,17 @@ static int facts_read_block(struct manager *m, struct entry *e, const struct nod
 
         if (b.state == BLOCK_ONLINE)
                 e->hands_off = e->rolled_back = false;
+        e->node = (int16_t) node_set_next(&b.nodes, 0);
+        b.tier = e->node >= 0 ? m->tiers[e->node] : -1;
         b.at_startup = e->at_startup;
         b.hands_off = e->hands_off;
         b.rolled_back = e->rolled_back;
         e->known = true;
         e->identity = b.identity ?: e->identity;
         e->state = b.state;
+        e->zones = b.state == BLOCK_ONLINE ? b.zones : 0;
         e->source = b.source;
         e->device = registry_device(&m->registry, b.device);
-        e->node = (int16_t) node_set_next(&b.nodes, 0);
         *ret = b;
         return 0;
 }
@@ -142,6 +144,7 @@ void manager_note_gone(struct manager *m, struct entry *e) {
         /* What was meant for the block must not meet another in the same place. */
         if (e->stage == STAGE_APPLYING)
                 apply_cancel(m->apply, e->block);
+        m->around_stale = true;
         entry_set_decision(e, &(struct decision) { ACTION_LEAVE_OFFLINE, REASON_NO_RULE, -1 });
         e->outcome = OUTCOME_GONE;
         if (was_known)
@@ -161,7 +164,7 @@ static void manager_meet_online(struct manager *m, struct entry *e, const struct
 
         if (b->state != BLOCK_ONLINE || e->arrival != ARRIVAL_HOT || (e->decided && e->outcome != OUTCOME_NONE))
                 return;
-        policy_want(m->policy, b, &wanted);
+        policy_want(m->policy, b, manager_around(m, false), &wanted);
         entry_set_decision(e, &wanted);
         e->outcome = outcome_judge_online(wanted.action, b);
         if (e->outcome == OUTCOME_ALREADY && m->delegated)
@@ -278,6 +281,7 @@ void manager_handle_result(struct manager *m, const struct apply_result *result)
                 return;
         }
         e->state = result->state;
+        e->zones = result->state == BLOCK_ONLINE ? result->zones : 0;
         if (result->action == ACTION_LEAVE_OFFLINE) {
                 manager_handle_rollback(m, e);
                 manager_report(m, e, result->zones, result->write_usec);
@@ -327,6 +331,8 @@ void manager_handle_change(struct manager *m, struct entry *e) {
         if (r < 0 || b.state == before)
                 return;
         e->state = b.state;
+        e->zones = b.state == BLOCK_ONLINE ? b.zones : 0;
+        m->around_stale = true;
         manager_state_changed(m, true);
         if (b.state == BLOCK_ONLINE) {
                 e->stage = STAGE_IDLE; /* a retry is no longer needed */

@@ -73,5 +73,6 @@ int evidence_read_origin(struct evidence_cache *c, enum arrival arrival, struct 
         source_classify(&e, &o);
         b->source = o.source;
         memcpy(b->device, o.device, sizeof(b->device));
+        b->device_size = o.size;
         return 0;
 }

@@ -266,7 +266,13 @@ static int read_block_attribute(const struct sysfs *fs, uint32_t index, const ch
 }
 
 int sysfs_read_block_state(const struct sysfs *fs, uint32_t index, struct block *ret) {
-        struct block b = { .index = index, .first_zone = _ZONE_INVALID };
+        struct block b = {
+                .index = index,
+                .start = index * fs->block_size,
+                .size = fs->block_size,
+                .first_zone = _ZONE_INVALID,
+                .tier = -1,
+        };
         char text[128];
         int r;
 
@@ -428,6 +434,55 @@ int sysfs_write_auto_online(const struct sysfs *fs, const char *word) {
         return write_attribute(fs->memory_fd, "auto_online_blocks", word);
 }
 
+#define TIER_DIR "sys/devices/virtual/memory_tiering"
+
+struct tier_visit {
+        const struct sysfs *fs;
+        int16_t *tiers;
+};
+
+static int visit_tier(const char *name, void *userdata) {
+        struct tier_visit *v = userdata;
+        struct ranges nodes;
+        char path[128], text[512];
+        uint32_t tier;
+
+        if (!parse_numbered(name, "memory_tier", &tier) || tier > INT16_MAX)
+                return 0;
+        snprintf(path, sizeof(path), TIER_DIR "/memory_tier%" PRIu32 "/nodelist", tier);
+        if (read_attribute(v->fs->root_fd, path, text, sizeof(text)) < 0 || !text[0] ||
+            parse_ranges(text, RANGES_NUMBERS, &nodes) < 0)
+                return 0;
+        for (unsigned node = 0; node < NODES_MAX; node++)
+                if (ranges_contain(&nodes, node))
+                        v->tiers[node] = (int16_t) tier;
+        ranges_done(&nodes);
+        return 0;
+}
+
+void sysfs_read_tiers(const struct sysfs *fs, int16_t ret[static NODES_MAX]) {
+        struct tier_visit v = { fs, ret };
+
+        for (unsigned node = 0; node < NODES_MAX; node++)
+                ret[node] = -1;
+        (void) each_entry(fs->root_fd, TIER_DIR, visit_tier, &v); /* older kernels have none */
+}
+
+static void read_name(const struct sysfs *fs, const char *path, char ret[static FIRMWARE_NAME_MAX]) {
+        if (read_attribute(fs->root_fd, path, ret, FIRMWARE_NAME_MAX) < 0)
+                ret[0] = '\0';
+}
+
+void sysfs_read_firmware_names(const struct sysfs *fs, char ret_vendor[static FIRMWARE_NAME_MAX],
+                               char ret_product[static FIRMWARE_NAME_MAX]) {
+        read_name(fs, "sys/class/dmi/id/sys_vendor", ret_vendor);
+        read_name(fs, "sys/class/dmi/id/product_name", ret_product);
+}
+
+void sysfs_read_hypervisor(const struct sysfs *fs, char ret[static FIRMWARE_NAME_MAX]) {
+        read_name(fs, "sys/hypervisor/type", ret);
+}
+
 enum machine sysfs_read_machine(const struct sysfs *fs) {
         char text[64];
 
@@ -443,6 +498,25 @@ enum machine sysfs_read_machine(const struct sysfs *fs) {
         if (faccessat(fs->memory_fd, "probe", F_OK, 0) == 0)
                 return MACHINE_PROBE;
         return MACHINE_PLAIN;
+}
+
+int sysfs_read_capture_page_size(const struct sysfs *fs, uint64_t *ret) {
+        static const char key[] = "page_size ";
+        char text[4096], *p;
+        _cleanup_close_ int fd = openat(fs->root_fd, "MANIFEST", O_RDONLY | O_CLOEXEC | O_NOCTTY);
+        ssize_t n;
+
+        if (fd < 0)
+                return -errno;
+        n = read(fd, text, sizeof(text) - 1);
+        if (n < 0)
+                return -errno;
+        text[n] = '\0';
+        p = strncmp(text, key, strlen(key)) == 0 ? text : strstr(text, "\npage_size ");
+        if (!p)
+                return -ENOENT;
+        p = strchr(p, ' ') + 1;
+        return parse_u64n(p, strspn(p, "0123456789"), ret);
 }
 
 static const char *const text_paths[_SYSFS_TEXT_MAX] = {

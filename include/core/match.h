@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* The conditions of a rule: which blocks it is about. Pure. To add a condition: here, its row in match.c, and its key in
+ * host/conf.c. */
+
+#include "core/block.h"
+#include "core/parse.h"
+#include "core/platform.h"
+
+enum match_key {
+        MATCH_SOURCE,
+        MATCH_NODE,
+        MATCH_ADDRESS,
+        MATCH_SIZE,
+        MATCH_DEVICE,
+        MATCH_PLATFORM,
+        MATCH_TIER,
+        _MATCH_MAX,
+        _MATCH_INVALID = -22,
+};
+
+/* Conditions are ANDed, the values of one are ORed; an empty one matches everything. What is unknown of a block does not
+ * match a condition on it. */
+struct match {
+        source_mask sources;
+        struct ranges nodes;      /* a block that spans nodes matches when each of them does */
+        struct ranges addresses;  /* the block lies wholly in one of them */
+        struct ranges sizes;      /* of the device */
+        char **devices;           /* glob patterns, fnmatch(3) */
+        size_t n_devices;
+        platform_mask platforms;
+        struct ranges tiers;      /* memory tiers */
+};
+
+void match_done(struct match *m);
+const char *match_key_to_string(enum match_key k) _const_;
+
+/* If not, *ret_failed (unless NULL) is the first condition that fails. */
+bool match_block(const struct match *m, const struct block *b, platform_mask platforms, enum match_key *ret_failed);
+
+/* Does a match everything that b matches? Then a rule with b, coming later, is never reached. */
+bool match_covers(const struct match *a, const struct match *b);

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "core/balance.h"
+
+static uint64_t side_kernel(const struct totals_side *s, const struct balance_rule *rule) {
+        return s->kernel_early + (rule->hot_extends ? s->kernel_hot : 0);
+}
+
+/* movable / kernel <= ratio / 100, as the kernel rounds it. */
+static bool side_allows(const struct totals_side *s, const struct balance_rule *rule, uint64_t bytes, int node,
+                        struct balance *ret) {
+        uint64_t kernel = side_kernel(s, rule), limit;
+
+        *ret = (struct balance) {
+                .movable = s->movable + bytes, .kernel = kernel, .node = (int16_t) node, .ratio = rule->ratio,
+        };
+        if (kernel == 0 || ret->movable < bytes)
+                return false;
+        if (__builtin_mul_overflow(kernel, (uint64_t) rule->ratio, &limit))
+                return true; /* more than any machine could add */
+        return ret->movable <= limit / 100;
+}
+
+bool balance_allows(const struct totals *t, const struct balance_rule *rule, int node, uint64_t bytes, struct balance *ret) {
+        if (!side_allows(&t->all, rule, bytes, -1, ret))
+                return false;
+        if (!rule->numa_aware || node < 0 || node >= NODES_MAX)
+                return true;
+        return side_allows(&t->nodes[node], rule, bytes, node, ret);
+}
+
+static void each_side(struct totals *t, int node, void (*change)(struct totals_side *s, uint64_t bytes), uint64_t bytes) {
+        change(&t->all, bytes);
+        if (node >= 0 && node < NODES_MAX)
+                change(&t->nodes[node], bytes);
+}
+
+static void add_early(struct totals_side *s, uint64_t bytes) {
+        s->kernel_early += bytes;
+}
+
+static void add_hot(struct totals_side *s, uint64_t bytes) {
+        s->kernel_hot += bytes;
+}
+
+static void add_movable(struct totals_side *s, uint64_t bytes) {
+        s->movable += bytes;
+}
+
+static void move_to_hot(struct totals_side *s, uint64_t bytes) {
+        bytes = MIN(bytes, s->kernel_early);
+        s->kernel_early -= bytes;
+        s->kernel_hot += bytes;
+}
+
+void totals_add_zone(struct totals *t, unsigned node, enum zone zone, uint64_t present, uint64_t cma) {
+        if (zone == ZONE_MOVABLE)
+                each_side(t, (int) node, add_movable, present);
+        else if (zone >= 0 && (ZONE_BIT(zone) & ZONES_KERNEL)) {
+                cma = MIN(cma, present);
+                each_side(t, (int) node, add_early, present - cma);
+                each_side(t, (int) node, add_movable, cma);
+        }
+}
+
+void totals_move_to_hot(struct totals *t, int node, uint64_t bytes) {
+        each_side(t, node, move_to_hot, bytes);
+}
+
+void totals_expect(struct totals *t, int node, bool movable, uint64_t bytes) {
+        each_side(t, node, movable ? add_movable : add_hot, bytes);
+}
+
+uint64_t balance_percent(uint64_t movable, uint64_t kernel) {
+        uint64_t percent;
+
+        if (kernel == 0)
+                return UINT64_MAX;
+        if (__builtin_mul_overflow(movable, UINT64_C(100), &percent))
+                return movable / kernel * 100;
+        return percent / kernel;
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "host/surroundings.h"
+
+#include <string.h>
+
+uint64_t surroundings_page_size(const struct sysfs *fs) {
+        uint64_t size;
+
+        if (strcmp(sysfs_root(fs), "/") == 0)
+                return (uint64_t) sysconf(_SC_PAGESIZE);
+        return sysfs_read_capture_page_size(fs, &size) >= 0 ? size : 4096;
+}
+
+static uint64_t zone_cma(const struct zoneinfo *info, const struct zone_info *z) {
+        for (size_t i = 0; i < z->n_counters; i++)
+                if (strcmp(info->counters[z->counters + i].key, "cma") == 0)
+                        return info->counters[z->counters + i].value;
+        return 0;
+}
+
+int surroundings_read_totals(const struct sysfs *fs, uint64_t page_size, struct totals *ret, unsigned *ret_line) {
+        _cleanup_(zoneinfo_done) struct zoneinfo info = {};
+        _cleanup_free_ char *text = NULL;
+        size_t size;
+        int r;
+
+        memset(ret, 0, sizeof(*ret));
+        *ret_line = 0;
+        r = sysfs_read_text(fs, SYSFS_ZONEINFO, &text, &size);
+        if (r >= 0)
+                r = zoneinfo_parse(text, size, &info, ret_line);
+        if (r < 0)
+                return r;
+        for (size_t i = 0; i < info.n_zones; i++) {
+                const struct zone_info *z = &info.zones[i];
+
+                totals_add_zone(ret, z->node, zone_from_string(z->name), z->present * page_size,
+                                zone_cma(&info, z) * page_size);
+        }
+        ret->known = true;
+        return 0;
+}
