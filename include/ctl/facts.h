@@ -30,6 +30,8 @@ struct facts {
         bool has_map;
         uint32_t *indices;
         size_t n, next;
+        int16_t tiers[NODES_MAX];
+        bool has_tiers;
         size_t n_found, n_failed;
 };
 

@@ -14,4 +14,4 @@ struct judgement {
         char outcome[192];        /* how the block is, and whether that is as wanted */
 };
 
-void judge(const struct policy *p, const struct block *b, struct judgement *ret);
+void judge(const struct policy *p, const struct surroundings *s, const struct block *b, struct judgement *ret);

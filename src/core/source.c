@@ -110,6 +110,8 @@ void source_classify(const struct evidence *e, struct origin *ret) {
                 }
         } else if (e->arrival == ARRIVAL_BEFORE)
                 o.source = SOURCE_BOOT;
+        if (o.source == SOURCE_BOOT)
+                o.size = 0; /* the resource is all of the machine's memory, not what was plugged */
         *ret = o;
 }
 

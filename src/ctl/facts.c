@@ -104,6 +104,16 @@ void facts_done(struct facts *f) {
         *f = (struct facts) {};
 }
 
+static int16_t block_tier(struct facts *f, const struct block *b) {
+        int node = node_set_next(&b->nodes, 0);
+
+        if (!f->has_tiers) {
+                sysfs_read_tiers(f->fs, f->tiers);
+                f->has_tiers = true;
+        }
+        return node >= 0 ? f->tiers[node] : -1;
+}
+
 static int read_fact(struct facts *f, uint32_t index, struct fact *ret) {
         unsigned flags = f->needs & FACTS_REMOVABLE ? SYSFS_REMOVABLE : 0;
         struct fact fact = {};
@@ -125,6 +135,8 @@ static int read_fact(struct facts *f, uint32_t index, struct fact *ret) {
                 source_classify(&fact.evidence, &origin);
                 fact.block.source = origin.source;
                 memcpy(fact.block.device, origin.device, sizeof(fact.block.device));
+                fact.block.device_size = origin.size;
+                fact.block.tier = block_tier(f, &fact.block);
         }
         *ret = fact;
         return 0;

@@ -48,6 +48,12 @@ static void judge_online(const struct policy *p, const struct block *b, struct j
                 set_outcome(j, "online in %s since boot, which no policy changes", where(b));
                 return;
         }
+        if (rule && rule->action == ACTION_BALANCE && b->zones) {
+                /* What the figures were when it was decided, only the daemon knows; they count this block by now. */
+                j->asked = j->as_wanted = true;
+                set_outcome(j, "online in %s, which a balance may have chosen", where(b));
+                return;
+        }
         j->asked = b->zones != 0 || action == ACTION_LEAVE_OFFLINE;
         if (action == ACTION_LEAVE_OFFLINE)
                 set_outcome(j, "online in %s; the policy would leave it offline", where(b));
@@ -68,9 +74,12 @@ static void judge_offline(const struct block *b, struct judgement *j) {
         enum action action = j->decision.action;
 
         j->asked = true;
-        j->as_wanted = action == ACTION_LEAVE_OFFLINE && j->decision.reason != REASON_ZONE_UNAVAILABLE;
+        j->as_wanted = action == ACTION_LEAVE_OFFLINE && j->decision.reason != REASON_ZONE_UNAVAILABLE &&
+                       j->decision.reason != REASON_RATIO;
         if (j->decision.reason == REASON_ZONE_UNAVAILABLE)
                 set_outcome(j, "offline, for want of a zone that the policy allows");
+        else if (j->decision.reason == REASON_RATIO && action == ACTION_LEAVE_OFFLINE)
+                set_outcome(j, "offline, for want of kernel memory to go with it");
         else if (j->as_wanted)
                 set_outcome(j, "offline, as the policy wants it");
         else
@@ -78,10 +87,10 @@ static void judge_offline(const struct block *b, struct judgement *j) {
                             b->zones & action_zones(action) ? wanted_zone(action, b) : wanted_name(action));
 }
 
-void judge(const struct policy *p, const struct block *b, struct judgement *ret) {
+void judge(const struct policy *p, const struct surroundings *s, const struct block *b, struct judgement *ret) {
         struct judgement j = {};
 
-        policy_want(p, b, &j.decision);
+        policy_want(p, b, s, &j.decision);
         j.zone = wanted_zone(j.decision.action, b);
         decision_describe(p, b, &j.decision, j.reason, sizeof(j.reason));
         if (b->state == BLOCK_ONLINE)

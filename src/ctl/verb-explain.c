@@ -3,6 +3,8 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "core/format.h"
+#include "ctl/around.h"
 #include "ctl/facts.h"
 #include "ctl/judgement.h"
 #include "ctl/policy.h"
@@ -10,20 +12,20 @@
 #include "ctl/verb.h"
 
 /* Does every rule say of b what it says of a, and for the same reason? */
-static bool same_answer(const struct policy *p, const struct fact *a, const struct fact *b) {
+static bool same_answer(const struct policy *p, const struct surroundings *s, const struct fact *a, const struct fact *b) {
         struct decision x, y;
 
         if (block_compare(&a->block, &b->block) || a->evidence.ram != b->evidence.ram ||
             strcmp(a->evidence.firmware_node, b->evidence.firmware_node) != 0)
                 return false;
-        policy_want(p, &a->block, &x);
-        policy_want(p, &b->block, &y);
+        policy_want(p, &a->block, s, &x);
+        policy_want(p, &b->block, s, &y);
         if (x.action != y.action || x.reason != y.reason || x.rule != y.rule)
                 return false;
         for (size_t i = 0; i < p->n_rules; i++) {
                 enum match_key key_a = _MATCH_INVALID, key_b = _MATCH_INVALID;
 
-                if (rule_match(&p->rules[i], &a->block, &key_a) != rule_match(&p->rules[i], &b->block, &key_b) ||
+                if (match_block(&p->rules[i].match, &a->block, s->platforms, &key_a) != match_block(&p->rules[i].match, &b->block, s->platforms, &key_b) ||
                     key_a != key_b)
                         return false;
         }
@@ -37,25 +39,35 @@ static bool rule_is_reached(const struct decision *d, size_t i) {
 /* What the block has where the rule asks for something else. */
 static char *format_condition(const struct block *b, enum match_key key) {
         _cleanup_free_ char *nodes = format_nodes(&b->nodes);
+        char size[FORMAT_SIZE_MAX];
 
         switch (key) {
         case MATCH_SOURCE:
                 return format_text("source is %s", source_to_string(b->source));
         case MATCH_NODE:
                 return format_text("node is %s", *nodes ? nodes : "unknown");
+        case MATCH_ADDRESS:
+                return format_text("address is 0x%" PRIx64, b->start);
+        case MATCH_SIZE:
+                return b->device_size ? format_text("the device's size is %s", format_size(b->device_size, size))
+                                      : format_text("the device's size is unknown");
+        case MATCH_DEVICE:
+                return format_text("device is %s", *b->device ? b->device : "unknown");
+        case MATCH_TIER:
+                return b->tier >= 0 ? format_text("memory tier is %d", b->tier) : format_text("memory tier is unknown");
         default:
                 return format_text("%s differs", match_key_to_string(key));
         }
 }
 
-static void print_rules(const struct policy *p, const struct block *b, const struct decision *d) {
+static void print_rules(const struct policy *p, const struct surroundings *s, const struct block *b, const struct decision *d) {
         for (size_t i = 0; i < p->n_rules; i++) {
                 const struct rule *r = &p->rules[i];
                 enum match_key key;
 
                 if (!rule_is_reached(d, i))
                         print_field("not reached", "rule \"%s\" (%s:%u)", r->name, r->file, r->line);
-                else if (!rule_match(r, b, &key)) {
+                else if (!match_block(&r->match, b, s->platforms, &key)) {
                         _cleanup_free_ char *condition = format_condition(b, key);
 
                         print_field("no match", "rule \"%s\" (%s:%u): %s", r->name, r->file, r->line, condition);
@@ -66,7 +78,7 @@ static void print_rules(const struct policy *p, const struct block *b, const str
 /* Did any rule up to the one that decides ask where the block came from? */
 static bool source_matters(const struct policy *p, const struct decision *d) {
         for (size_t i = 0; i < p->n_rules && rule_is_reached(d, i); i++)
-                if (p->rules[i].match.sources)
+                if (p->rules[i].match.sources || p->rules[i].match.n_devices || p->rules[i].match.sizes.n)
                         return true;
         return false;
 }
@@ -86,7 +98,7 @@ static const char *find_caveat(const struct policy *p, const struct fact *fact, 
         return "nothing tells where it came from, so that rules with a source were passed over";
 }
 
-static void print_run(const struct policy *p, const struct fact *fact, uint32_t last, uint64_t block_size,
+static void print_run(const struct policy *p, const struct surroundings *s, const struct fact *fact, uint32_t last, uint64_t block_size,
                       const struct options *o) {
         const struct block *b = &fact->block;
         struct run run = { .block = *b, .last = last };
@@ -95,7 +107,7 @@ static void print_run(const struct policy *p, const struct fact *fact, uint32_t 
         const char *caveat;
         struct judgement j;
 
-        judge(p, b, &j);
+        judge(p, s, b, &j);
         caveat = find_caveat(p, fact, &j.decision);
         source_describe(&fact->evidence, evidence, sizeof(evidence));
         printf("%s %s (%s, %s)\n", last > b->index ? "blocks" : "block", run_format_blocks(&run, blocks),
@@ -111,7 +123,7 @@ static void print_run(const struct policy *p, const struct fact *fact, uint32_t 
         if (caveat)
                 print_field("caveat", "%s", caveat);
         if (o->all)
-                print_rules(p, b, &j.decision);
+                print_rules(p, s, b, &j.decision);
 }
 
 static json_t *json_rule(const struct rule *r) {
@@ -123,13 +135,13 @@ static json_t *json_rule(const struct rule *r) {
         return object;
 }
 
-static json_t *json_rules(const struct policy *p, const struct block *b, const struct decision *d) {
+static json_t *json_rules(const struct policy *p, const struct surroundings *s, const struct block *b, const struct decision *d) {
         json_t *array = json_new_array();
 
         for (size_t i = 0; i < p->n_rules; i++) {
                 json_t *rule = json_rule(&p->rules[i]);
                 enum match_key key;
-                bool matches = rule_match(&p->rules[i], b, &key);
+                bool matches = match_block(&p->rules[i].match, b, s->platforms, &key);
 
                 if (!rule_is_reached(d, i)) {
                         json_set(rule, "result", json_text("not-reached"));
@@ -143,14 +155,14 @@ static json_t *json_rules(const struct policy *p, const struct block *b, const s
         return array;
 }
 
-static json_t *json_explanation(const struct policy *p, const struct fact *fact, const struct options *o) {
+static json_t *json_explanation(const struct policy *p, const struct surroundings *s, const struct fact *fact, const struct options *o) {
         _cleanup_free_ char *reason = NULL;
         const struct block *b = &fact->block;
         json_t *object = json_new_object();
         const char *caveat;
         struct judgement j;
 
-        judge(p, b, &j);
+        judge(p, s, b, &j);
         caveat = find_caveat(p, fact, &j.decision);
         reason = format_text("%s; %s", j.reason, j.outcome);
         json_set(object, "block", json_unsigned(b->index));
@@ -165,34 +177,34 @@ static json_t *json_explanation(const struct policy *p, const struct fact *fact,
         json_set(object, "evidence", json_evidence(&fact->evidence));
         json_set(object, "caveat", caveat ? json_text(caveat) : json_null());
         if (o->all)
-                json_set(object, "rules", json_rules(p, b, &j.decision));
+                json_set(object, "rules", json_rules(p, s, b, &j.decision));
         return object;
 }
 
-static void explain_json(const struct policy *p, struct facts *f, const struct options *o) {
+static void explain_json(const struct policy *p, const struct surroundings *s, struct facts *f, const struct options *o) {
         json_auto_t *root = json_new_array();
         struct fact fact;
 
         while (facts_next(f, &fact))
-                json_add(root, json_explanation(p, &fact, o));
+                json_add(root, json_explanation(p, s, &fact, o));
         if (json_array_size(root) == 0)
                 return;
         /* Whether it is an object or an array follows from what was asked, not from what happens to be there. */
         json_print(selector_is_single(&f->selector) ? json_array_get(root, 0) : root);
 }
 
-static void explain_text(const struct policy *p, struct facts *f, const struct options *o) {
+static void explain_text(const struct policy *p, const struct surroundings *s, struct facts *f, const struct options *o) {
         struct fact first, fact;
         uint32_t last = 0;
         bool started = false;
 
         while (facts_next(f, &fact)) {
-                if (started && fact.block.index == (uint64_t) last + 1 && same_answer(p, &first, &fact)) {
+                if (started && fact.block.index == (uint64_t) last + 1 && same_answer(p, s, &first, &fact)) {
                         last = fact.block.index;
                         continue;
                 }
                 if (started) {
-                        print_run(p, &first, last, f->block_size, o);
+                        print_run(p, s, &first, last, f->block_size, o);
                         putchar('\n');
                 }
                 first = fact;
@@ -200,23 +212,29 @@ static void explain_text(const struct policy *p, struct facts *f, const struct o
                 started = true;
         }
         if (started)
-                print_run(p, &first, last, f->block_size, o);
+                print_run(p, s, &first, last, f->block_size, o);
 }
 
 enum status verb_explain(const struct options *o, char *const *args) {
         _cleanup_(facts_done) struct facts facts = {};
         _cleanup_(policy_freep) struct policy *policy = NULL;
+        _cleanup_free_ struct surroundings *around = malloc(sizeof(*around));
         enum status s;
+
+        if (!around)
+                out_of_memory();
 
         s = facts_open(&facts, o->sysroot, args[0], FACTS_ORIGIN);
         if (s == STATUS_DONE)
                 s = policy_open(o->sysroot, o->config, &policy);
+        if (s == STATUS_DONE)
+                s = around_read(o->sysroot, around);
         if (s != STATUS_DONE)
                 return s;
         if (o->json)
-                explain_json(policy, &facts, o);
+                explain_json(policy, around, &facts, o);
         else
-                explain_text(policy, &facts, o);
+                explain_text(policy, around, &facts, o);
         if (!o->json && facts.n_found)
                 facts_hint(&facts);
         return facts_status(&facts);
