@@ -211,16 +211,20 @@ void policy_want(const struct policy *p, const struct block *b, const struct sur
         decide(p, &candidate, s, ret);
 }
 
-static void describe_balance(const struct decision *d, char *buf, size_t size) {
-        char movable[FORMAT_SIZE_MAX], kernel[FORMAT_SIZE_MAX], where[32] = "the machine", percent[32] = "no end of";
+static void describe_balance(const struct rule *r, const struct decision *d, char *buf, size_t size) {
+        char movable[FORMAT_SIZE_MAX], kernel[FORMAT_SIZE_MAX], where[32] = "the machine";
+        const char *counted = r->balance.hot_extends ? "" : " from boot";
         const struct balance *b = &d->balance;
 
         if (b->node >= 0)
                 snprintf(where, sizeof(where), "node %d", b->node);
-        if (b->kernel)
-                snprintf(percent, sizeof(percent), "%" PRIu64 " %% of", balance_percent(b->movable, b->kernel));
-        snprintf(buf, size, "with it %s would be movable on %s, %s the %s of kernel memory from boot; the limit is %u %%",
-                 format_size(b->movable, movable), where, percent, format_size(b->kernel, kernel), b->ratio);
+        if (b->kernel == 0)
+                snprintf(buf, size, "with it %s would be movable on %s, beside no kernel memory%s; the limit is %u %%",
+                         format_size(b->movable, movable), where, counted, b->ratio);
+        else
+                snprintf(buf, size, "with it %s would be movable on %s, %" PRIu64 " %% of the %s of kernel memory%s; the limit is "
+                         "%u %%", format_size(b->movable, movable), where, balance_percent(b->movable, b->kernel),
+                         format_size(b->kernel, kernel), counted, b->ratio);
 }
 
 static void describe_by_rule(const struct rule *r, const struct decision *d, char *buf, size_t size) {
@@ -233,7 +237,7 @@ static void describe_by_rule(const struct rule *r, const struct decision *d, cha
         buf += n;
         size -= (size_t) n;
         if (d->balance.ratio)
-                describe_balance(d, figures, sizeof(figures));
+                describe_balance(r, d, figures, sizeof(figures));
         switch (d->reason) {
         case REASON_BALANCED:
                 snprintf(buf, size, ": %s, as %s", done, figures);
