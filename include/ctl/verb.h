@@ -19,8 +19,9 @@ typedef enum status (*verb_function)(const struct options *o, char *const *args)
 enum status verb_list(const struct options *o, char *const *args);
 enum status verb_show(const struct options *o, char *const *args);
 enum status verb_explain(const struct options *o, char *const *args);
+enum status verb_simulate(const struct options *o, char *const *args);
 enum status verb_zones(const struct options *o, char *const *args);
 enum status verb_buddy(const struct options *o, char *const *args);
 enum status verb_check(const struct options *o, char *const *args);
 
-extern const struct column_set list_columns, zones_columns, buddy_columns;
+extern const struct column_set list_columns, simulate_columns, zones_columns, buddy_columns;

@@ -3,6 +3,7 @@
 #include "memhp-build.h"
 #endif
 
+#include <limits.h>
 #include <locale.h>
 #include <signal.h>
 #include <string.h>
@@ -19,6 +20,7 @@ static enum status verb_help(const struct options *o, char *const *args);
 
 enum {
         VERB_SELECTOR = 1 << 0, /* its argument is a selector: help explains them */
+        VERB_SPEC = 1 << 1,     /* its arguments are hypothetical hot-adds */
 };
 
 static const struct verb {
@@ -37,6 +39,8 @@ static const struct verb {
           0, VERB_SELECTOR, NULL },
         { "explain", "SEL", "what the policy wants for each block, by which rule, and why", verb_explain, 1, 1,
           OPTIONS_ALL, VERB_SELECTOR, NULL },
+        { "simulate", "SPEC...", "what the policy would do with memory that is not plugged yet", verb_simulate, 1, UINT_MAX,
+          OPTIONS_COLUMNS, VERB_SPEC, &simulate_columns },
         { "zones", "[NODE]", "the memory of each zone, and its watermarks", verb_zones, 0, 1,
           OPTIONS_COLUMNS | OPTIONS_ALL, 0, &zones_columns },
         { "buddy", "[NODE]", "free blocks of each order in each zone", verb_buddy, 0, 1,
@@ -74,12 +78,19 @@ static void print_selectors(void) {
              "  all             every block");
 }
 
+static void print_specs(void) {
+        puts("\nHot-adds (SPEC): SOURCE:SIZE[@nodeN][@ADDRESS], in the order in which they come\n"
+             "  dimm:64G@node1                a DIMM of node 1, behind all memory there is\n"
+             "  virtio-mem:8G@node0           memory that comes block by block\n"
+             "  cxl:128G@node2@0x1000000000   at this address");
+}
+
 static void print_overview(void) {
         puts("Usage: memhpctl [OPTION ...] VERB [ARGUMENT]\n\n"
              "Shows the memory blocks of this system and what the hot-plug policy does with them.\n\n"
              "Verbs:");
         for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)
-                printf("  %-8s%-8s %s\n", verbs[i].name, verbs[i].arguments, verbs[i].help);
+                printf("  %-9s%-8s %s\n", verbs[i].name, verbs[i].arguments, verbs[i].help);
         print_selectors();
         options_print_help(OPTIONS_COLUMNS | OPTIONS_SPLIT | OPTIONS_ALL);
         puts("\nExit status: 0 done, 1 failed, 2 wrong usage. \"memhpctl help VERB\" tells more; so does memhpctl(1).");
@@ -89,6 +100,8 @@ static void print_verb(const struct verb *v) {
         printf("Usage: memhpctl [OPTION ...] %s %s\n\n%c%s.\n", v->name, v->arguments, v->help[0] & ~0x20, v->help + 1);
         if (v->flags & VERB_SELECTOR)
                 print_selectors();
+        if (v->flags & VERB_SPEC)
+                print_specs();
         options_print_help(v->options);
         if (!v->columns)
                 return;

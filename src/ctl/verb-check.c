@@ -19,6 +19,15 @@ void complain_problems(const struct problems *p, bool errors_only) {
         }
 }
 
+json_t *json_rule(const struct rule *r) {
+        json_t *object = json_new_object();
+
+        json_set(object, "name", json_text(r->name));
+        json_set(object, "file", json_text(r->file));
+        json_set(object, "line", json_unsigned(r->line));
+        return object;
+}
+
 enum status policy_open(const char *sysroot, const char *path, struct policy **ret) {
         _cleanup_(problems_done) struct problems problems = {};
         int r;

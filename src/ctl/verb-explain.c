@@ -126,15 +126,6 @@ static void print_run(const struct policy *p, const struct surroundings *s, cons
                 print_rules(p, s, b, &j.decision);
 }
 
-static json_t *json_rule(const struct rule *r) {
-        json_t *object = json_new_object();
-
-        json_set(object, "name", json_text(r->name));
-        json_set(object, "file", json_text(r->file));
-        json_set(object, "line", json_unsigned(r->line));
-        return object;
-}
-
 static json_t *json_rules(const struct policy *p, const struct surroundings *s, const struct block *b, const struct decision *d) {
         json_t *array = json_new_array();
 
