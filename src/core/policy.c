@@ -103,10 +103,14 @@ static bool fits(const struct rule *r, const struct block *b, const struct surro
 
 /* Where nothing is known of the machine's memory, kernel memory is what cannot break it. */
 static void decide_balance(const struct rule *r, const struct block *b, const struct surroundings *s, struct decision *d) {
-        bool movable = s->totals.known && fits(r, b, s, d) && action_is_possible(ACTION_ONLINE_MOVABLE, b);
+        bool movable = s->totals.known && fits(r, b, s, d);
 
-        d->action = movable ? ACTION_ONLINE_MOVABLE : ACTION_ONLINE_KERNEL;
+        d->action = ACTION_ONLINE_KERNEL;
         d->reason = REASON_BALANCED;
+        if (movable && action_is_possible(ACTION_ONLINE_MOVABLE, b))
+                d->action = ACTION_ONLINE_MOVABLE;
+        else if (movable)
+                d->balance = (struct balance) { .node = -1, .ratio = r->balance.ratio }; /* not a matter of figures */
 }
 
 static void decide_by_rule(const struct rule *r, const struct block *b, const struct surroundings *s, struct decision *d) {
@@ -123,7 +127,11 @@ static void decide_by_rule(const struct rule *r, const struct block *b, const st
                 d->balance = (struct balance) {};
         if (d->action >= 0 && action_is_possible(d->action, b))
                 return;
-        if (r->fallback != ACTION_LEAVE_OFFLINE && action_is_possible(r->fallback, b)) {
+        /* Beyond the ratio the zone must not be Movable by another way. */
+        if (reason == REASON_RATIO && r->fallback != ACTION_ONLINE_KERNEL) {
+                d->action = ACTION_LEAVE_OFFLINE;
+                d->reason = reason;
+        } else if (r->fallback != ACTION_LEAVE_OFFLINE && action_is_possible(r->fallback, b)) {
                 d->action = r->fallback;
                 d->reason = reason;
         } else {
@@ -218,7 +226,9 @@ static void describe_balance(const struct rule *r, const struct decision *d, cha
 
         if (b->node >= 0)
                 snprintf(where, sizeof(where), "node %d", b->node);
-        if (b->kernel == 0)
+        if (b->movable == 0)
+                snprintf(buf, size, "the block cannot go to zone Movable");
+        else if (b->kernel == 0)
                 snprintf(buf, size, "with it %s would be movable on %s, beside no kernel memory%s; the limit is %u %%",
                          format_size(b->movable, movable), where, counted, b->ratio);
         else
@@ -229,6 +239,8 @@ static void describe_balance(const struct rule *r, const struct decision *d, cha
 
 static void describe_by_rule(const struct rule *r, const struct decision *d, char *buf, size_t size) {
         const char *said = action_to_string(r->action), *done = action_to_string(d->action);
+        /* A balance can always do with kernel memory. */
+        const char *zone = action_zone_name(r->action == ACTION_BALANCE ? ACTION_ONLINE_KERNEL : r->action);
         char figures[256] = "the machine's memory is unknown";
         int n = snprintf(buf, size, "rule \"%s\" (%s:%u) says %s", r->name, r->file, r->line, said);
 
@@ -236,7 +248,7 @@ static void describe_by_rule(const struct rule *r, const struct decision *d, cha
                 return;
         buf += n;
         size -= (size_t) n;
-        if (d->balance.ratio)
+        if (d->balance.ratio || d->balance.movable)
                 describe_balance(r, d, figures, sizeof(figures));
         switch (d->reason) {
         case REASON_BALANCED:
@@ -248,11 +260,10 @@ static void describe_by_rule(const struct rule *r, const struct decision *d, cha
                          d->action == ACTION_LEAVE_OFFLINE ? "" : done);
                 break;
         case REASON_FALLBACK:
-                snprintf(buf, size, ", but the block cannot go to zone %s; its fallback is %s", action_zone_name(r->action),
-                         done);
+                snprintf(buf, size, ", but the block cannot go to zone %s; its fallback is %s", zone, done);
                 break;
         case REASON_ZONE_UNAVAILABLE:
-                snprintf(buf, size, ", but the block cannot go to zone %s%s; left offline", action_zone_name(r->action),
+                snprintf(buf, size, ", but the block cannot go to zone %s%s; left offline", zone,
                          r->fallback == ACTION_LEAVE_OFFLINE ? "" : ", nor where its fallback wants it");
                 break;
         default:

@@ -246,6 +246,10 @@ static void check_rule_keys(struct loader *l, const config_setting_t *s, struct 
         if (r->fallback == ACTION_BALANCE)
                 conf_error(l, config_setting_get_member(s, "fallback"),
                            "fallback: \"balance\" chooses a zone itself; name the zone");
+        if (guarded && r->fallback != ACTION_LEAVE_OFFLINE && r->fallback != ACTION_ONLINE_KERNEL)
+                conf_error(l, config_setting_get_member(s, "fallback"),
+                           "fallback: expected \"online_kernel\" or \"leave_offline\" beside max_movable_ratio, found \"%s\": "
+                           "beyond the ratio nothing may become movable", action_to_string(r->fallback));
         /* A guard is about the machine, unless it says otherwise: a node of movable memory alone is what CXL looks like. */
         if (r->action == ACTION_ONLINE_MOVABLE && !config_setting_get_member(s, "numa_aware"))
                 r->balance.numa_aware = false;
