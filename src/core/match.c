@@ -129,6 +129,8 @@ static bool ranges_cover(const struct ranges *a, const struct ranges *b) {
 
 /* For addresses a block lies in one range as a whole, so ranges do not cover together. */
 static bool addresses_cover(const struct ranges *a, const struct ranges *b) {
+        if (a->n == 0)
+                return true;
         for (size_t i = 0; i < b->n; i++) {
                 bool covered = false;
 
@@ -137,7 +139,7 @@ static bool addresses_cover(const struct ranges *a, const struct ranges *b) {
                 if (!covered)
                         return false;
         }
-        return a->n == 0 || b->n > 0;
+        return b->n > 0;
 }
 
 static bool masks_cover(uint32_t a, uint32_t b) {
@@ -146,6 +148,8 @@ static bool masks_cover(uint32_t a, uint32_t b) {
 
 /* Only patterns that are the same, and "*", are known to cover: this is for a warning. */
 static bool devices_cover(const struct match *a, const struct match *b) {
+        if (a->n_devices == 0)
+                return true;
         for (size_t i = 0; i < b->n_devices; i++) {
                 bool covered = false;
 
@@ -154,7 +158,7 @@ static bool devices_cover(const struct match *a, const struct match *b) {
                 if (!covered)
                         return false;
         }
-        return a->n_devices == 0 || b->n_devices > 0;
+        return b->n_devices > 0;
 }
 
 bool match_covers(const struct match *a, const struct match *b) {
