@@ -16,7 +16,7 @@ static bool side_allows(const struct totals_side *s, const struct balance_rule *
         if (kernel == 0 || ret->movable < bytes)
                 return false;
         if (__builtin_mul_overflow(kernel, (uint64_t) rule->ratio, &limit))
-                return true; /* more than any machine could add */
+                return ret->movable / rule->ratio < kernel / 100; /* exabytes: rounded down */
         return ret->movable <= limit / 100;
 }
 
