@@ -197,7 +197,7 @@ START_TEST(test_plain) {
         e = evidence_at(&io, AT);
         e.machine = plain_rows[_i].machine;
         for (e.arrival = 0; e.arrival < _ARRIVAL_MAX; e.arrival++)
-                check_origin(&e, plain_rows[_i].at[e.arrival], "", AT);
+                check_origin(&e, plain_rows[_i].at[e.arrival], "", plain_rows[_i].at[e.arrival] == SOURCE_BOOT ? 0 : GIB);
         iomem_done(&io);
 }
 END_TEST
@@ -213,9 +213,9 @@ START_TEST(test_no_iomem) {
                 e.ram = i ? iomem_find_ram(&hidden, 0, BLOCK_SIZE - 1) : NULL;
                 for (e.machine = 0; e.machine < _MACHINE_MAX; e.machine++)
                         for (e.arrival = 0; e.arrival < _ARRIVAL_MAX; e.arrival++) {
-                                check_origin(&e, e.arrival == ARRIVAL_BEFORE ? SOURCE_BOOT : SOURCE_UNKNOWN, "", UINT64_MAX);
+                                check_origin(&e, e.arrival == ARRIVAL_BEFORE ? SOURCE_BOOT : SOURCE_UNKNOWN, "", 0);
                                 strcpy(e.firmware_node, "PNP0C80:07");
-                                check_origin(&e, SOURCE_DIMM, "PNP0C80:07", UINT64_MAX);
+                                check_origin(&e, SOURCE_DIMM, "PNP0C80:07", 0);
                                 e.firmware_node[0] = '\0';
                         }
         }
@@ -238,7 +238,7 @@ START_TEST(test_long_names) {
                 e = evidence_at(&io, AT);
                 snprintf(wanted, sizeof(wanted), "dax%s.0", digits);
                 wanted[DEVICE_NAME_MAX - 1] = '\0';
-                check_origin(&e, SOURCE_DAX, wanted, AT);
+                check_origin(&e, SOURCE_DAX, wanted, GIB);
                 iomem_done(&io);
 
                 snprintf(tree, sizeof(tree), A "virtio%s\n  " RAM " (virtio_mem)\n", digits);
@@ -246,14 +246,14 @@ START_TEST(test_long_names) {
                 e = evidence_at(&io, AT);
                 snprintf(wanted, sizeof(wanted), "virtio%s", digits);
                 wanted[DEVICE_NAME_MAX - 1] = '\0';
-                check_origin(&e, SOURCE_VIRTIO_MEM, wanted, AT);
+                check_origin(&e, SOURCE_VIRTIO_MEM, wanted, GIB);
                 iomem_done(&io);
 
                 snprintf(tree, sizeof(tree), RAM " (%s)\n", digits);
                 parse_tree(tree, strlen(tree), &io);
                 e = evidence_at(&io, AT);
                 digits[MIN(length, (size_t) DEVICE_NAME_MAX - 1)] = '\0';
-                check_origin(&e, SOURCE_DRIVER, digits, AT);
+                check_origin(&e, SOURCE_DRIVER, digits, GIB);
                 iomem_done(&io);
         }
 }
