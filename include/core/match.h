@@ -39,5 +39,16 @@ const char *match_key_to_string(enum match_key k) _const_;
 /* If not, *ret_failed (unless NULL) is the first condition that fails. */
 bool match_block(const struct match *m, const struct block *b, platform_mask platforms, enum match_key *ret_failed);
 
+/* The same for many rules and one block, which must stay as it is meanwhile. */
+struct match_subject {
+        const struct block *block;
+        platform_mask platforms;
+        int first_node; /* -1: unknown */
+        bool many_nodes;
+};
+
+void match_subject_init(struct match_subject *s, const struct block *b, platform_mask platforms);
+bool match_subject(const struct match *m, const struct match_subject *s, enum match_key *ret_failed);
+
 /* Does a match everything that b matches? Then a rule with b, coming later, is never reached. */
 bool match_covers(const struct match *a, const struct match *b);

@@ -17,27 +17,31 @@ void match_done(struct match *m) {
 
 /* ---- does it match? ----------------------------------------------------------------------------------------------- */
 
-static bool match_source(const struct match *m, const struct block *b, platform_mask platforms) {
-        (void) platforms;
-        return !m->sources || (m->sources & SOURCE_BIT(b->source));
+/* A decision asks many rules about one block: what is the same for all is looked up once. */
+void match_subject_init(struct match_subject *s, const struct block *b, platform_mask platforms) {
+        *s = (struct match_subject) { .block = b, .platforms = platforms, .first_node = node_set_next(&b->nodes, 0) };
+        s->many_nodes = s->first_node >= 0 && node_set_next(&b->nodes, (unsigned) s->first_node + 1) >= 0;
 }
 
-static bool match_node(const struct match *m, const struct block *b, platform_mask platforms) {
-        int node = node_set_next(&b->nodes, 0);
+static inline bool match_source(const struct match *m, const struct match_subject *s) {
+        return !m->sources || (m->sources & SOURCE_BIT(s->block->source));
+}
 
-        (void) platforms;
+static inline bool match_node(const struct match *m, const struct match_subject *s) {
         if (m->nodes.n == 0)
                 return true;
-        if (node < 0)
+        if (s->first_node < 0 || !ranges_contain(&m->nodes, (unsigned) s->first_node))
                 return false;
-        for (; node >= 0; node = node_set_next(&b->nodes, (unsigned) node + 1))
+        for (int node = s->first_node; s->many_nodes && node >= 0;
+             node = node_set_next(&s->block->nodes, (unsigned) node + 1))
                 if (!ranges_contain(&m->nodes, (unsigned) node))
                         return false;
         return true;
 }
 
-static bool match_address(const struct match *m, const struct block *b, platform_mask platforms) {
-        (void) platforms;
+static inline bool match_address(const struct match *m, const struct match_subject *s) {
+        const struct block *b = s->block;
+
         if (m->addresses.n == 0)
                 return true;
         for (size_t i = 0; i < m->addresses.n; i++)
@@ -47,56 +51,78 @@ static bool match_address(const struct match *m, const struct block *b, platform
         return false;
 }
 
-static bool match_size(const struct match *m, const struct block *b, platform_mask platforms) {
-        (void) platforms;
-        return m->sizes.n == 0 || (b->device_size && ranges_contain(&m->sizes, b->device_size));
+static inline bool match_size(const struct match *m, const struct match_subject *s) {
+        return m->sizes.n == 0 || (s->block->device_size && ranges_contain(&m->sizes, s->block->device_size));
 }
 
-static bool match_device(const struct match *m, const struct block *b, platform_mask platforms) {
-        (void) platforms;
+/* fnmatch(3), but most patterns are told from most names by how they begin. */
+static bool match_pattern(const char *pattern, const char *name) {
+        for (; *pattern && *pattern != '*' && *pattern != '?' && *pattern != '[' && *pattern != '\\'; pattern++, name++)
+                if (*pattern != *name)
+                        return false;
+        return *pattern ? fnmatch(pattern, name, 0) == 0 : !*name;
+}
+
+static inline bool match_device(const struct match *m, const struct match_subject *s) {
         if (m->n_devices == 0)
                 return true;
         for (size_t i = 0; i < m->n_devices; i++)
-                if (b->device[0] && fnmatch(m->devices[i], b->device, 0) == 0)
+                if (s->block->device[0] && match_pattern(m->devices[i], s->block->device))
                         return true;
         return false;
 }
 
-static bool match_platform(const struct match *m, const struct block *b, platform_mask platforms) {
-        (void) b;
-        return !m->platforms || (m->platforms & platforms);
+static inline bool match_platform(const struct match *m, const struct match_subject *s) {
+        return !m->platforms || (m->platforms & s->platforms);
 }
 
-static bool match_tier(const struct match *m, const struct block *b, platform_mask platforms) {
-        (void) platforms;
-        return m->tiers.n == 0 || (b->tier >= 0 && ranges_contain(&m->tiers, (uint64_t) b->tier));
+static inline bool match_tier(const struct match *m, const struct match_subject *s) {
+        return m->tiers.n == 0 || (s->block->tier >= 0 && ranges_contain(&m->tiers, (uint64_t) s->block->tier));
 }
-
-static const struct {
-        const char *name;
-        bool (*match)(const struct match *m, const struct block *b, platform_mask platforms);
-} conditions[_MATCH_MAX] = {
-        [MATCH_SOURCE] = { "source", match_source },
-        [MATCH_NODE] = { "node", match_node },
-        [MATCH_ADDRESS] = { "address", match_address },
-        [MATCH_SIZE] = { "size", match_size },
-        [MATCH_DEVICE] = { "device", match_device },
-        [MATCH_PLATFORM] = { "platform", match_platform },
-        [MATCH_TIER] = { "tier", match_tier },
-};
 
 const char *match_key_to_string(enum match_key k) {
-        return k >= 0 && k < _MATCH_MAX ? conditions[k].name : NULL;
+        static const char *const names[_MATCH_MAX] = {
+                [MATCH_SOURCE] = "source",
+                [MATCH_NODE] = "node",
+                [MATCH_ADDRESS] = "address",
+                [MATCH_SIZE] = "size",
+                [MATCH_DEVICE] = "device",
+                [MATCH_PLATFORM] = "platform",
+                [MATCH_TIER] = "tier",
+        };
+
+        return k >= 0 && k < _MATCH_MAX ? names[k] : NULL;
+}
+
+bool match_subject(const struct match *m, const struct match_subject *s, enum match_key *ret_failed) {
+        enum match_key failed;
+
+        if (!match_source(m, s))
+                failed = MATCH_SOURCE;
+        else if (!match_node(m, s))
+                failed = MATCH_NODE;
+        else if (!match_address(m, s))
+                failed = MATCH_ADDRESS;
+        else if (!match_size(m, s))
+                failed = MATCH_SIZE;
+        else if (!match_device(m, s))
+                failed = MATCH_DEVICE;
+        else if (!match_platform(m, s))
+                failed = MATCH_PLATFORM;
+        else if (!match_tier(m, s))
+                failed = MATCH_TIER;
+        else
+                return true;
+        if (ret_failed)
+                *ret_failed = failed;
+        return false;
 }
 
 bool match_block(const struct match *m, const struct block *b, platform_mask platforms, enum match_key *ret_failed) {
-        for (enum match_key k = 0; k < _MATCH_MAX; k++)
-                if (!conditions[k].match(m, b, platforms)) {
-                        if (ret_failed)
-                                *ret_failed = k;
-                        return false;
-                }
-        return true;
+        struct match_subject s;
+
+        match_subject_init(&s, b, platforms);
+        return match_subject(m, &s, ret_failed);
 }
 
 /* ---- does one match all that another does? ------------------------------------------------------------------------ */

@@ -142,9 +142,11 @@ static void decide_by_rule(const struct rule *r, const struct block *b, const st
 
 static void decide(const struct policy *p, const struct block *b, const struct surroundings *s, struct decision *ret) {
         struct decision d = { .action = ACTION_LEAVE_OFFLINE, .reason = REASON_NO_RULE, .rule = -1 };
+        struct match_subject subject;
 
+        match_subject_init(&subject, b, s->platforms);
         for (size_t i = 0; i < p->n_rules; i++) {
-                if (!match_block(&p->rules[i].match, b, s->platforms, NULL))
+                if (!match_subject(&p->rules[i].match, &subject, NULL))
                         continue;
                 d.rule = (int) i;
                 decide_by_rule(&p->rules[i], b, s, &d);
