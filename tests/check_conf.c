@@ -254,6 +254,85 @@ START_TEST(test_rule) {
 }
 END_TEST
 
+#define GIB (UINT64_C(1) << 30)
+
+/* A rule with all its conditions, and one with the least. */
+START_TEST(test_conditions) {
+        struct loaded l = load_text("rules = (\n"
+                                    "{ match = { source = \"dimm\"; node = \"1-3\"; address = \"4G-8G,16G-\"; size = \"16G-32G\";"
+                                    " device = [ \"PNP0C80:*\", \"dax[0-3].0\" ]; platform = [ \"vm\", \"zvm\" ]; tier = \"4-\"; };"
+                                    " action = \"online_movable\"; },\n"
+                                    "{ match = { device = \"dax0.0\"; tier = 4; platform = \"baremetal\"; }; action = \"online\"; } );");
+        const struct match *m;
+
+        ck_assert_uint_eq(l.problems.n, 0);
+        expect_rules(&l, "rule-1 rule-2");
+        m = &l.policy->rules[0].match;
+        ck_assert_uint_eq(m->addresses.n, 2);
+        ck_assert_uint_eq(m->addresses.items[0].first, 4 * GIB);
+        ck_assert_uint_eq(m->addresses.items[0].last, 8 * GIB - 1); /* the end of a range of addresses is outside */
+        ck_assert_uint_eq(m->addresses.items[1].first, 16 * GIB);
+        ck_assert_uint_eq(m->addresses.items[1].last, UINT64_MAX);
+        ck_assert_uint_eq(m->sizes.n, 1);
+        ck_assert_uint_eq(m->sizes.items[0].first, 16 * GIB);
+        ck_assert_uint_eq(m->sizes.items[0].last, 32 * GIB); /* a device of just that size is meant, too */
+        ck_assert_uint_eq(m->n_devices, 2);
+        ck_assert_str_eq(m->devices[0], "PNP0C80:*");
+        ck_assert_str_eq(m->devices[1], "dax[0-3].0");
+        ck_assert_uint_eq(m->platforms, PLATFORM_BIT(PLATFORM_VM) | PLATFORM_BIT(PLATFORM_ZVM));
+        ck_assert_uint_eq(m->tiers.n, 1);
+        ck_assert_uint_eq(m->tiers.items[0].first, 4);
+        m = &l.policy->rules[1].match;
+        ck_assert_str_eq(m->devices[0], "dax0.0");
+        ck_assert_uint_eq(m->tiers.items[0].last, 4);
+        ck_assert_uint_eq(m->platforms, PLATFORM_BIT(PLATFORM_BAREMETAL));
+        done(&l);
+}
+END_TEST
+
+static const struct {
+        const char *text; /* of the rule */
+        enum action action, fallback;
+        struct balance_rule balance;
+        bool rollback;
+} balance_rows[] = {
+        { "action = \"balance\";", ACTION_BALANCE, 0, { 301, true, false }, false },
+        { "action = \"balance\"; movable_ratio = 0;", ACTION_BALANCE, 0, { 0, true, false }, false },
+        { "action = \"balance\"; movable_ratio = 1000000;", ACTION_BALANCE, 0, { 1000000, true, false }, false },
+        { "numa_aware = false; movable_ratio = 400; action = \"balance\";", ACTION_BALANCE, 0, { 400, false, false }, false },
+        { "action = \"balance\"; count_hot_kernel = true; on_partial = \"rollback\";", ACTION_BALANCE, 0,
+          { 301, true, true }, true },
+        { "action = \"balance\"; fallback = \"online_movable\";", ACTION_BALANCE, ACTION_ONLINE_MOVABLE, { 301, true, false },
+          false },
+        { "action = \"online_movable\";", ACTION_ONLINE_MOVABLE, 0, { 0, false, false }, false },
+        { "action = \"online_movable\"; max_movable_ratio = 400; fallback = \"online_kernel\"; on_partial = \"keep\";",
+          ACTION_ONLINE_MOVABLE, ACTION_ONLINE_KERNEL, { 400, false, false }, false },
+        { "action = \"online_movable\"; max_movable_ratio = 1; numa_aware = true; count_hot_kernel = true;",
+          ACTION_ONLINE_MOVABLE, 0, { 1, true, true }, false },
+};
+
+START_TEST(test_balance) {
+        char text[512];
+        const struct rule *r;
+        struct loaded l;
+
+        snprintf(text, sizeof(text), "rules = ( { %s } );", balance_rows[_i].text);
+        l = load_text(text);
+        expect_rules(&l, "rule-1");
+        ck_assert_uint_eq(l.problems.n, 0);
+        r = &l.policy->rules[0];
+        ck_assert_int_eq(r->action, balance_rows[_i].action);
+        ck_assert_int_eq(r->fallback, balance_rows[_i].fallback);
+        ck_assert_uint_eq(r->balance.ratio, balance_rows[_i].balance.ratio);
+        if (r->balance.ratio) {
+                ck_assert_int_eq(r->balance.numa_aware, balance_rows[_i].balance.numa_aware);
+                ck_assert_int_eq(r->balance.hot_extends, balance_rows[_i].balance.hot_extends);
+        }
+        ck_assert_int_eq(r->rollback, balance_rows[_i].rollback);
+        done(&l);
+}
+END_TEST
+
 /* Every word that the code knows is one that people can write. */
 START_TEST(test_words) {
         char text[256];
@@ -261,13 +340,15 @@ START_TEST(test_words) {
 
         for (enum source s = 0; s < _SOURCE_MAX; s++)
                 for (enum action a = 0; a < _ACTION_MAX; a++) {
+                        enum action fallback = a == ACTION_BALANCE ? ACTION_ONLINE_KERNEL : a;
+
                         snprintf(text, sizeof(text), "rules = ( { match = { source = \"%s\"; }; action = \"%s\"; fallback = \"%s\"; } );",
-                                 source_to_string(s), action_to_string(a), action_to_string(a));
+                                 source_to_string(s), action_to_string(a), action_to_string(fallback));
                         l = load_text(text);
                         expect_rules(&l, "rule-1");
                         ck_assert_uint_eq(l.policy->rules[0].match.sources, SOURCE_BIT(s));
                         ck_assert_int_eq(l.policy->rules[0].action, a);
-                        ck_assert_int_eq(l.policy->rules[0].fallback, a);
+                        ck_assert_int_eq(l.policy->rules[0].fallback, fallback);
                         done(&l);
                 }
 }
@@ -331,6 +412,8 @@ START_TEST(test_types) {
 END_TEST
 
 #define RULE(text) "\nrules = ( { action = \"online\"; " text " } );"
+#define BALANCE(text) "rules = ( { action = \"balance\"; " text " } );"
+#define MOVABLE(text) "rules = ( { action = \"online_movable\"; " text " } );"
 #define MATCH(text) RULE("match = { " text " };")
 
 static const struct {
@@ -377,8 +460,8 @@ static const struct {
         { "\nrules = (\n  { }\n);", 3, "rule \"rule-1\" has no action" },
         { "\nrules = (\n  { action = \"online\"; },\n\n  { name = \"x\"; }\n);", 5, "rule \"x\" has no action" },
         { "rules = (\n { action = \"movable\"; } );", 2,
-          "action: \"movable\" is not an action; known are leave_offline, online, online_kernel, online_movable" },
-        { RULE("\nfallback = \"offline\";"), 3, "fallback: \"offline\" is not an action; known are" },
+          "action: \"movable\" is not an action; known are leave_offline, online, online_kernel, online_movable, balance" },
+        { RULE("\nfallback = \"offline\";"), 3, "fallback: \"offline\" is not an action; did you mean \"online\"? Known are" },
         { RULE("name = \"\";"), 2, "name: at most 64 printable" },
         { RULE("name = \"" LONGEST_NAME "x\";"), 2, "name: at most 64 printable" },
         { RULE("name = \"a\\nb\";"), 2, "name: at most 64 printable" },
@@ -389,30 +472,63 @@ static const struct {
         { RULE("name = \"na\xc3\xafve\";"), 2, "name: at most 64 printable" },
         { RULE("name = \"a\\\"b\";"), 2, "name: at most 64 printable" },
         { RULE("name = \"a\\\\b\";"), 2, "name: at most 64 printable" },
-        { MATCH("source = \"nvdimm\";"), 2, "match.source: \"nvdimm\" is not a source; known are unknown boot dimm virtio-mem pmem" },
+        { MATCH("source = \"nvdimm\";"), 2, "match.source: \"nvdimm\" is not a source; did you mean \"dimm\"? Known are unknown, boot, dimm, virtio-mem, pmem" },
         { MATCH("source = [ \"dimm\",\n\"DIMM\" ];"), 3, "match.source: \"DIMM\" is not a source" },
         { MATCH("source = \"\";"), 2, "match.source: \"\" is not a source" },
         { MATCH("source = \"dimm,pmem\";"), 2, "match.source: \"dimm,pmem\" is not a source" },
-        { MATCH("source = [ ];"), 2, "match.source: expected a source or a list of sources, found an empty list" },
+        { MATCH("source = [ ];"), 2, "match.source: expected a source in quotes or a list of them, found an empty list" },
         { MATCH("source = ( );"), 2, "found an empty list" },
-        { MATCH("node = -1;"), 2, "match.node: \"-1\" is not a list of nodes" },
+        { MATCH("node = -1;"), 2, "match.node: \"-1\" is not of the form \"1-3,5\"" },
         { MATCH("node = 1024;"), 2, "match.node: \"1024\" is out of range (0 to 1023)" },
         { MATCH("node = \"1-1024\";"), 2, "match.node: \"1-1024\" is out of range" },
         { MATCH("node = \"1024-\";"), 2, "match.node: \"1024-\" is out of range" },
         { MATCH("node = \"4294967296\";"), 2, "match.node: \"4294967296\" is out of range" },
         { MATCH("node = \"18446744073709551616\";"), 2, "match.node: \"18446744073709551616\"" },
-        { MATCH("node = \"3-1\";"), 2, "match.node: \"3-1\" is not a list of nodes" },
-        { MATCH("node = \"\";"), 2, "match.node: \"\" is not a list of nodes" },
-        { MATCH("node = \"1,\";"), 2, "match.node: \"1,\" is not a list of nodes" },
-        { MATCH("node = \"1, 2\";"), 2, "match.node: \"1, 2\" is not a list of nodes" },
-        { MATCH("node = \"all\";"), 2, "match.node: \"all\" is not a list of nodes" },
+        { MATCH("node = \"3-1\";"), 2, "match.node: \"3-1\" is not of the form \"1-3,5\"" },
+        { MATCH("node = \"\";"), 2, "match.node: \"\" is not of the form \"1-3,5\"" },
+        { MATCH("node = \"1,\";"), 2, "match.node: \"1,\" is not of the form \"1-3,5\"" },
+        { MATCH("node = \"1, 2\";"), 2, "match.node: \"1, 2\" is not of the form \"1-3,5\"" },
+        { MATCH("node = \"all\";"), 2, "match.node: \"all\" is not of the form \"1-3,5\"" },
+        { MATCH("address = 4096;"), 2, "match.address: expected a range in quotes, found a number" },
+        { MATCH("address = \"8G-4G\";"), 2, "match.address: \"8G-4G\" is not of the form \"4G-8G\"" },
+        { MATCH("address = \"\";"), 2, "match.address: \"\" is not of the form" },
+        { MATCH("size = \"big\";"), 2, "match.size: \"big\" is not of the form \"16G-\"" },
+        { MATCH("size = true;"), 2, "match.size: expected a range in quotes, found true or false" },
+        { MATCH("device = \"\";"), 2, "match.device: at most 64 printable" },
+        { MATCH("device = [ ];"), 2, "match.device: expected a device or a pattern" },
+        { MATCH("device = [ \"dax*\",\n\"a\\\\b\" ];"), 3, "match.device: at most 64 printable" },
+        { MATCH("device = 7;"), 2, "match.device: expected a device or a pattern in quotes" },
+        { MATCH("platform = \"bare-metal\";"), 2, "match.platform: \"bare-metal\" is not a platform; did you mean \"baremetal\"?" },
+        { MATCH("platform = [ \"vm\", \"KVM\" ];"), 2, "match.platform: \"KVM\" is not a platform" },
+        { MATCH("tier = \"fast\";"), 2, "match.tier: \"fast\" is not of the form \"4-\"" },
+        { MATCH("tier = 40000;"), 2, "match.tier: \"40000\" is out of range (0 to 32767)" },
+        /* figures, and where they belong */
+        { RULE("movable_ratio = 301;"), 2, "movable_ratio: belongs to action \"balance\", not to \"online\"" },
+        { RULE("\nmax_movable_ratio = 301;"), 3, "max_movable_ratio: belongs to" },
+        { RULE("numa_aware = true;"), 2, "numa_aware: belongs to action \"balance\" or to max_movable_ratio of \"online_movable\"" },
+        { RULE("count_hot_kernel = true;"), 2, "count_hot_kernel: belongs to" },
+        { BALANCE("movable_ratio = -1;"), 1, "movable_ratio: -1 is out of range (0 to 1000000)" },
+        { BALANCE("movable_ratio = 1000001;"), 1, "movable_ratio: 1000001 is out of range" },
+        { BALANCE("movable_ratio = 4294967597L;"), 1, "movable_ratio: 4294967597 is out of range" },
+        { BALANCE("movable_ratio = \"301\";"), 1, "movable_ratio: expected a number, found a string" },
+        { BALANCE("movable_ratio = 3.01;"), 1, "movable_ratio: expected a number, found a fraction" },
+        { BALANCE("max_movable_ratio = 301;"), 1, "max_movable_ratio: belongs to" },
+        { BALANCE("numa_aware = 1;"), 1, "numa_aware: expected true or false, found a number" },
+        { BALANCE("count_hot_kernel = \"yes\";"), 1, "count_hot_kernel: expected true or false, found a string" },
+        { BALANCE("fallback = \"balance\";"), 1, "fallback: \"balance\" chooses a zone itself" },
+        { MOVABLE("max_movable_ratio = 0;"), 1, "max_movable_ratio: 0 is out of range (1 to 1000000)" },
+        { MOVABLE("movable_ratio = 301;"), 1, "movable_ratio: belongs to action \"balance\", not to \"online_movable\"" },
+        { MOVABLE("numa_aware = true;"), 1, "numa_aware: belongs to" }, /* without the guard */
+        { MOVABLE("max_movable_ratio = 301; fallback = \"online\";"), 1,
+          "fallback: expected \"online_kernel\" or \"leave_offline\" beside max_movable_ratio, found \"online\"" },
+        { MOVABLE("max_movable_ratio = 301; fallback = \"online_movable\";"), 1, "fallback: expected \"online_kernel\"" },
         /* keys that do not exist, at every level */
-        { "version = 1;\nstart = \"apply\";", 2, "unknown key \"start\" in the file; known are version, kernel_auto_online, startup, offline_timeout, reconcile, retry, rules" },
-        { "Version = 1;", 1, "unknown key \"Version\" in the file" },
-        { "retry = {\n  first = \"1s\";\n  last = \"2s\";\n};", 3, "unknown key \"last\" in retry; known are first, max, attempts" },
-        { RULE("\n\nactions = \"online\";"), 4, "unknown key \"actions\" in a rule; known are name, match, action, fallback" },
-        { MATCH("\nsize = \"16G-\";"), 3, "unknown key \"size\" in match; known are source, node" },
-        { MATCH("\nsource = { name = \"dimm\"; };"), 3, "match.source: expected a source or a list of sources, found a group" },
+        { "version = 1;\nstart = \"apply\";", 2, "the file: \"start\" is not a key; did you mean \"startup\"? Known are version, kernel_auto_online, startup, offline_timeout, reconcile, retry, rules" },
+        { "Version = 1;", 1, "the file: \"Version\" is not a key; did you mean \"version\"?" },
+        { "retry = {\n  first = \"1s\";\n  last = \"2s\";\n};", 3, "retry: \"last\" is not a key; known are first, max, attempts" },
+        { RULE("\n\nactions = \"online\";"), 4, "a rule: \"actions\" is not a key; did you mean \"action\"? Known are name, match, action, fallback" },
+        { MATCH("\nsource_ = \"16G-\";"), 3, "match: \"source_\" is not a key; did you mean \"source\"? Known are source, node, address, size" },
+        { MATCH("\nsource = { name = \"dimm\"; };"), 3, "match.source: expected a source in quotes, found a group" },
         /* what libconfig itself finds */
         { "version 1;", 1, "syntax error" },
         { "version = ;", 1, "syntax error" },
@@ -485,10 +601,10 @@ START_TEST(test_all_errors) {
                 const char *part;
         } wanted[] = {
                 { 1, "version: 7" },         { 2, "\"colour\"" },       { 3, "startup: " },          { 4, "reconcile: " },
-                { 6, "retry.first: " },      { 7, "retry.attempts: " }, { 8, "\"min\" in retry" },   { 12, "name: " },
-                { 13, "\"size\" in match" }, { 14, "\"tape\"" },        { 14, "\"disk\"" },          { 15, "match.node: " },
+                { 6, "retry.first: " },      { 7, "retry.attempts: " }, { 8, "retry: \"min\" is not a key" },   { 12, "name: " },
+                { 13, "match.size: \"big\"" }, { 14, "\"tape\"" },        { 14, "\"disk\"" },          { 15, "match.node: " },
                 { 17, "\"offline\"" },       { 18, "fallback: " },      { 20, "rules: expected" },   { 21, "\"x\" has no action" },
-                { 23, "\"when\" in a rule" },
+                { 23, "a rule: \"when\" is not a key" },
         };
         const char *path = write_text("policy",
                 "version = 7;\n"
@@ -503,7 +619,7 @@ START_TEST(test_all_errors) {
                 "rules = (\n"
                 "  {\n"
                 "    name = \"\\a\";\n"
-                "    match = { size = \"1G-\";\n"
+                "    match = { size = \"big\";\n"
                 "      source = [ \"dimm\", \"tape\", \"disk\" ];\n"
                 "      node = \"one\";\n"
                 "    };\n"
@@ -530,7 +646,7 @@ START_TEST(test_no_action_besides) {
         struct loaded l = load(path);
 
         expect_problem(&l, 0, false, path, 2, "name: ");
-        expect_problem(&l, 1, false, path, 3, "unknown key \"math\"");
+        expect_problem(&l, 1, false, path, 3, "a rule: \"math\" is not a key; did you mean \"match\"?");
         expect_problem(&l, 2, false, path, 2, "has no action");
         ck_assert_uint_eq(l.problems.n, 3);
         done(&l);
@@ -548,7 +664,7 @@ START_TEST(test_all_files) {
         expect_problem(&l, 1, false, a, 0, "may be written by");
         expect_problem(&l, 2, false, b, 1, "syntax error");
         expect_problem(&l, 3, false, c, 2, "version: ");
-        expect_problem(&l, 4, false, c, 3, "unknown key");
+        expect_problem(&l, 4, false, c, 3, "the file: \"x\" is not a key");
         ck_assert_uint_eq(l.problems.n, 5);
         done(&l);
 }
@@ -867,7 +983,7 @@ START_TEST(test_include) {
         write_text("part", "\nreconcile = \"never\";");
         expect_error(write_including(included), included, 2, "reconcile: ");
         write_text("part", "\n\n\ncolour = 1;");
-        expect_error(write_including(included), included, 4, "unknown key \"colour\"");
+        expect_error(write_including(included), included, 4, "the file: \"colour\" is not a key");
         write_text("part", "\n;;");
         expect_error(write_including(included), included, 2, "syntax error");
         write_text("part", "\nversion = 1;");
@@ -1113,6 +1229,15 @@ static const struct {
         { TWO("source = \"dimm\"; node = 1;", "source = \"dimm\";"), true },
         { TWO("source = \"dimm\";", "source = \"dimm\"; node = 1;"), false },
         { TWO("source = \"dimm\"; node = 1;", "source = \"pmem\"; node = 1;"), true },
+        { TWO("", "address = \"4G-\"; size = \"1G\"; device = \"dax*\"; platform = \"vm\"; tier = 4;"), false },
+        { TWO("address = \"4G-\";", "address = \"8G-16G\";"), false },
+        { TWO("address = \"8G-16G\";", "address = \"4G-\";"), true },
+        { TWO("size = \"1G-\";", "size = \"2G\";"), false },
+        { TWO("device = \"*\";", "device = \"dax*\";"), false },
+        { TWO("device = \"dax*\";", "device = \"*\";"), true },
+        { TWO("platform = [ \"vm\", \"kvm\" ];", "platform = \"kvm\";"), false },
+        { TWO("tier = \"2-4\";", "tier = 3;"), false },
+        { TWO("tier = \"2-4\";", ""), true },
 };
 
 START_TEST(test_unreachable) {
@@ -1166,14 +1291,26 @@ START_TEST(test_shipped) {
                 struct block b = { .state = BLOCK_OFFLINE, .source = s, .at_startup = true, .zones_known = true, .first_zone = ZONE_NORMAL,
                                    .zones = ZONE_BIT(ZONE_NORMAL) | ZONE_BIT(ZONE_MOVABLE) };
                 bool device_memory = s == SOURCE_PMEM || s == SOURCE_CXL || s == SOURCE_HMEM || s == SOURCE_DAX || s == SOURCE_STANDBY;
+                enum action kernel = device_memory ? ACTION_LEAVE_OFFLINE : ACTION_ONLINE_KERNEL;
+                static struct surroundings around;
                 struct decision d;
 
+                memset(&around, 0, sizeof(around));
+                b.size = 128 << 20;
                 for (int node = -1; node < 2; node++) {
                         if (node >= 0)
                                 node_set_add(&b.nodes, (unsigned) node);
-                        policy_decide(l.policy, &b, &d);
-                        ck_assert_msg(d.action == (device_memory ? ACTION_LEAVE_OFFLINE : ACTION_ONLINE) && d.reason == REASON_RULE,
-                                      "%s: %s", source_to_string(s), action_to_string(d.action));
+                        policy_decide(l.policy, &b, &around, &d); /* nothing is known */
+                        ck_assert_msg(d.action == kernel, "%s: %s", source_to_string(s), action_to_string(d.action));
+                }
+                totals_add_zone(&around.totals, 0, ZONE_NORMAL, 1 << 30, 0);
+                around.totals.known = true;
+                for (unsigned i = 0; i < 25; i++) { /* 3 GiB, 301 %: 24 blocks of 128 MiB */
+                        policy_decide(l.policy, &b, &around, &d);
+                        ck_assert_msg(d.action == (device_memory ? ACTION_LEAVE_OFFLINE
+                                                                 : i < 24 ? ACTION_ONLINE_MOVABLE : ACTION_ONLINE_KERNEL),
+                                      "%s: block %u: %s", source_to_string(s), i, action_to_string(d.action));
+                        totals_expect(&around.totals, 0, true, b.size);
                 }
         }
         /* What it writes out are the defaults, as its comments and the manual say. */
@@ -1203,6 +1340,8 @@ int main(void) {
         c = make_case(s, "right");
         tcase_add_loop_test(c, test_settings, 0, ARRAY_SIZE(setting_rows));
         tcase_add_loop_test(c, test_rule, 0, ARRAY_SIZE(rule_rows));
+        tcase_add_test(c, test_conditions);
+        tcase_add_loop_test(c, test_balance, 0, ARRAY_SIZE(balance_rows));
         tcase_add_test(c, test_words);
         tcase_add_test(c, test_shipped);
 

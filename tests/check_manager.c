@@ -352,9 +352,9 @@ START_TEST(start_is_refused) {
         use_policy("version = 1;\nrules = ( { name = \"x\"; action = \"explode\"; },\n{ } );\nfoo = 1;\n");
         expect_refusal(-EBADMSG);
         check_line("%s:2: action: \"explode\" is not an action; known are leave_offline, online, online_kernel, "
-                   "online_movable", config);
+                   "online_movable, balance", config);
         check_line("%s:3: rule \"rule-2\" has no action", config);
-        ck_assert_uint_eq(log_count(":4: unknown key \"foo\""), 1);
+        ck_assert_uint_eq(log_count(":4: the file: \"foo\" is not a key"), 1);
         use_policy(DIMMS);
         fakeroot_unlink(f, MEMORY_DIR "block_size_bytes");
         expect_refusal(-EOPNOTSUPP);
