@@ -111,6 +111,8 @@ void policy_decide_alike(const struct policy *p, const struct block *b, const st
 
 /* Memory of such a source comes and goes in parts: each part is balanced by itself, not the device as a whole. */
 bool source_is_dynamic(enum source s) _const_;
+/* After this decision about a device's first block: is each further block decided by itself? Else alike. */
+bool policy_goes_by_parts(const struct policy *p, const struct block *b, const struct decision *first) _pure_;
 /* What a balance has to find room for when this block is decided: the device, or the block. */
 uint64_t block_balance_size(const struct block *b) _pure_;
 

@@ -97,6 +97,12 @@ uint64_t block_balance_size(const struct block *b) {
         return source_is_dynamic(b->source) ? b->size : MAX(b->device_size, b->size);
 }
 
+bool policy_goes_by_parts(const struct policy *p, const struct block *b, const struct decision *first) {
+        const struct rule *r = first->rule >= 0 && (size_t) first->rule < p->n_rules ? &p->rules[first->rule] : NULL;
+
+        return r && source_is_dynamic(b->source) && (r->action == ACTION_BALANCE || r->balance.ratio);
+}
+
 static bool fits(const struct rule *r, const struct block *b, const struct surroundings *s, struct decision *d) {
         return balance_allows(&s->totals, &r->balance, node_set_next(&b->nodes, 0), block_balance_size(b), &d->balance);
 }

@@ -179,7 +179,7 @@ void sim_warning_describe(const struct simulation *s, const struct sim_add *a, e
                          a->spec->node);
                 break;
         case SIM_WARN_RATIO:
-                snprintf(buf, size, "beyond max_movable_ratio: the fallback applies");
+                snprintf(buf, size, "beyond max_movable_ratio: %s", a->offline ? "left offline" : "the fallback applies");
                 break;
         case SIM_WARN_UNLIMITED:
                 if (percent == UINT64_MAX)
@@ -322,7 +322,7 @@ static void decide_blocks(struct simulation *s, struct sim_add *a) {
                 if (offset == 0) {
                         policy_decide(s->policy, &b, &s->around, &a->decision);
                         d = a->decision;
-                } else if (dynamic && a->decision.reason == REASON_BALANCED)
+                } else if (policy_goes_by_parts(s->policy, &b, &a->decision))
                         policy_decide(s->policy, &b, &s->around, &d);
                 else
                         policy_decide_alike(s->policy, &b, &a->decision, &d);
@@ -343,7 +343,7 @@ static void judge(struct simulation *s, struct sim_add *a) {
                 return;
         if (!rule)
                 warn(a, SIM_WARN_NO_RULE);
-        if (a->decision.reason == REASON_RATIO)
+        if (a->decision.reason == REASON_RATIO || (a->has_later && a->later.reason == REASON_RATIO))
                 warn(a, SIM_WARN_RATIO);
         if (rule && !s->around.totals.known && (rule->action == ACTION_BALANCE || rule->balance.ratio))
                 warn(a, SIM_WARN_UNKNOWN);

@@ -20,7 +20,7 @@ void manager_decide(struct manager *m, struct entry *e, const struct block *b, s
         bool open = add && !add->end_usec, dynamic = source_is_dynamic(b->source);
         struct decision d;
 
-        if (add && add->decided && !(dynamic && add->decision.reason == REASON_BALANCED)) {
+        if (add && add->decided && !policy_goes_by_parts(m->policy, b, &add->decision)) {
                 policy_decide_alike(m->policy, b, &add->decision, ret);
                 return;
         }

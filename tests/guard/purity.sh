@@ -39,7 +39,7 @@ allowed_in() {
         balance | words) ;;
         simulation)
                 echo "snprintf closest_word source_from_string source_to_string parse_u64 parse_size format_size policy_decide" \
-                        "policy_decide_alike source_is_dynamic balance_percent totals_expect"
+                        "policy_decide_alike policy_goes_by_parts source_is_dynamic balance_percent totals_expect"
                 ;;
         block) echo "word_next" ;;
         source) echo "snprintf __ctype_b_loc iomem_parent" ;;
