@@ -104,6 +104,8 @@ struct block {
         enum source source;
         bool at_startup; /* was there when the daemon first looked */
         bool hands_off;  /* somebody else set it offline since: it is theirs */
+        bool held;       /* a hold is on it: it waits */
+        bool source_hidden; /* the source is unknown only for want of evidence that others could see */
         bool rolled_back; /* its device could not be had as a whole, and on_partial is "rollback" */
         uint64_t identity; /* of the block device: another number once it was unplugged and plugged again; 0: not asked for */
         int16_t tier;         /* of its node; -1: unknown */

@@ -15,6 +15,7 @@
 #define MESSAGE_POLICY_REFUSED "c3a5227da6294a0596662d668798ff0c" /* a policy was refused; the one before stays */
 #define MESSAGE_REFUSED "27c2971a5a404ee8a34cfa6919765148" /* the kernel refused a hot-add */
 #define MESSAGE_PARTIAL "39885ab2683e4d29a793e4b485f57071" /* a device could not be brought online as a whole */
+#define MESSAGE_HELD "1554300837674a74891ec740a77769e1" /* blocks wait for a hold to be released */
 #define MESSAGE_WARNING "d88217d28074480c8be923476759fa19" /* something stands in the way of a sure decision */
 
 #define FIELD_BLOCK "MEMHP_BLOCK"

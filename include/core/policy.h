@@ -82,6 +82,8 @@ enum reason {
         REASON_ZONE_UNAVAILABLE, /* neither the action nor the fallback can be had: left offline */
         REASON_NO_RULE,          /* no rule matches: left offline */
         REASON_HANDS_OFF,        /* somebody else set it offline: the administrator wins */
+        REASON_HELD,             /* a hold is on it: it waits */
+        REASON_SOURCE_HIDDEN,    /* the rule asks for a source, and there is no evidence to be had: left offline */
         REASON_ROLLED_BACK,      /* its device could not be had as a whole */
         REASON_STARTUP,          /* was offline when the daemon started, and startup = "ignore" */
         REASON_NOT_OFFLINE,      /* the block is not offline: nothing to decide */

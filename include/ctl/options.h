@@ -12,6 +12,7 @@ enum option_group {
         OPTIONS_COLUMNS = 1 << 0,
         OPTIONS_SPLIT = 1 << 1,
         OPTIONS_ALL = 1 << 2,
+        OPTIONS_FOR = 1 << 3,
 };
 
 struct options {
@@ -20,6 +21,7 @@ struct options {
         const char *split;   /* NULL: where a shown column changes */
         const char *sysroot; /* "/" unless told */
         const char *config;  /* NULL: the system's */
+        const char *duration; /* NULL: until it is ended */
         unsigned groups;     /* of the options that were given */
 };
 

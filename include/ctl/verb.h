@@ -24,4 +24,7 @@ enum status verb_zones(const struct options *o, char *const *args);
 enum status verb_buddy(const struct options *o, char *const *args);
 enum status verb_check(const struct options *o, char *const *args);
 
-extern const struct column_set list_columns, simulate_columns, zones_columns, buddy_columns;
+enum status verb_hold(const struct options *o, char *const *args);
+enum status verb_release(const struct options *o, char *const *args);
+
+extern const struct column_set hold_columns, list_columns, simulate_columns, zones_columns, buddy_columns;

@@ -10,6 +10,7 @@
 #include "daemon/keep.h"
 #include "daemon/manager.h"
 #include "daemon/refused.h"
+#include "host/hold-file.h"
 #include "daemon/scan.h"
 #include "host/apply.h"
 #include "host/evidence.h"
@@ -31,6 +32,7 @@ struct manager {
         struct adds adds;
         struct keep keep;
         struct refused refused;
+        struct holds holds;
         struct surroundings around;
         int16_t tiers[NODES_MAX];
         uint64_t page_size;
@@ -41,7 +43,7 @@ struct manager {
         struct manager_counters counters;
         uint64_t last_add_usec, tally_since_usec;
         sd_event_source *uevent_source, *apply_source, *work_source;
-        sd_event_source *settle_timer, *retry_timer, *report_timer, *reconcile_timer, *state_timer, *patience_timer;
+        sd_event_source *settle_timer, *retry_timer, *report_timer, *reconcile_timer, *state_timer, *patience_timer, *hold_timer, *hold_watch;
 };
 
 uint64_t manager_now_usec(const struct manager *m);
@@ -73,6 +75,9 @@ void manager_settle(struct manager *m, struct entry *e);
 void manager_handle_rollback(struct manager *m, struct entry *e);
 /* Close what is over; true: look again in a moment. */
 bool manager_close_adds(struct manager *m);
+
+/* Holds (manager-holds.c): read them, watch for changes, let go when they expire. */
+int manager_start_holds(struct manager *m);
 
 /* The loop (manager-loop.c). */
 int manager_add_sources(struct manager *m);

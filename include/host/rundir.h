@@ -8,10 +8,14 @@
 #include "core/macro.h"
 
 #define RUNDIR_STATE "state"             /* core/state.h */
+#define RUNDIR_HOLDS "holds"             /* core/holds.h */
 #define RUNDIR_AUTO_ONLINE "auto_online" /* what auto_online_blocks was before memhpd changed it */
 
 /* The directory, made if need be. A descriptor, or negative errno. root: "/" or the tree to look in. */
 int rundir_open(const char *root);
+
+/* Be told of files that come and go there: the folder's path, to be freed. */
+char *rundir_path(const char *root);
 
 /* By a new file that replaces the old one: whoever reads sees either. */
 int rundir_write(int dir_fd, const char *name, const char *text, size_t size);

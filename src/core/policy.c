@@ -152,6 +152,12 @@ static void decide(const struct policy *p, const struct block *b, const struct s
 
         match_subject_init(&subject, b, s->platforms);
         for (size_t i = 0; i < p->n_rules; i++) {
+                if (b->source_hidden && p->rules[i].match.sources) {
+                        /* It may be what this rule is about: device memory put online by mistake is hard to take back. */
+                        d.reason = REASON_SOURCE_HIDDEN;
+                        d.rule = (int) i;
+                        break;
+                }
                 if (!match_subject(&p->rules[i].match, &subject, NULL))
                         continue;
                 d.rule = (int) i;
@@ -169,6 +175,8 @@ static bool decide_without_rules(const struct policy *p, const struct block *b, 
                 d.reason = REASON_NOT_OFFLINE;
         else if (b->hands_off)
                 d.reason = REASON_HANDS_OFF;
+        else if (b->held)
+                d.reason = REASON_HELD;
         else if (b->rolled_back)
                 d.reason = REASON_ROLLED_BACK;
         else if (b->at_startup && !p->startup_apply)
@@ -270,6 +278,9 @@ static void describe_by_rule(const struct rule *r, const struct decision *d, cha
         case REASON_FALLBACK:
                 snprintf(buf, size, ", but the block cannot go to zone %s; its fallback is %s", zone, done);
                 break;
+        case REASON_SOURCE_HIDDEN:
+                snprintf(buf, size, ", but for which memory cannot be told, as /proc/iomem shows nothing; left offline");
+                break;
         case REASON_ZONE_UNAVAILABLE:
                 snprintf(buf, size, ", but the block cannot go to zone %s%s; left offline", zone,
                          r->fallback == ACTION_LEAVE_OFFLINE ? "" : ", nor where its fallback wants it");
@@ -292,6 +303,9 @@ void decision_describe(const struct policy *p, const struct block *b, const stru
                 break;
         case REASON_HANDS_OFF:
                 text = "somebody else set it offline; it stays so";
+                break;
+        case REASON_HELD:
+                text = "a hold is on it (see memhpctl hold); left offline until it is released";
                 break;
         case REASON_ROLLED_BACK:
                 text = "its device could not be brought online as a whole, and on_partial is \"rollback\"; left offline";

@@ -47,6 +47,10 @@ static const struct verb {
           OPTIONS_COLUMNS, 0, &buddy_columns },
         { "check", "[FILE]", "check a configuration, the system's or this file", verb_check, 0, 1,
           0, 0, NULL },
+        { "hold", "[SEL [REASON]]", "let new blocks wait; without a selector, list what waits", verb_hold, 0, 2,
+          OPTIONS_COLUMNS | OPTIONS_FOR, VERB_SELECTOR, &hold_columns },
+        { "release", "ID", "end a hold, or all of them", verb_release, 1, 1,
+          0, 0, NULL },
         { "help", "[VERB]", "what memhpctl can do, or one of its verbs", verb_help, 0, 1,
           0, 0, NULL },
 };
@@ -92,7 +96,7 @@ static void print_overview(void) {
         for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)
                 printf("  %-9s%-8s %s\n", verbs[i].name, verbs[i].arguments, verbs[i].help);
         print_selectors();
-        options_print_help(OPTIONS_COLUMNS | OPTIONS_SPLIT | OPTIONS_ALL);
+        options_print_help(OPTIONS_COLUMNS | OPTIONS_SPLIT | OPTIONS_ALL | OPTIONS_FOR);
         puts("\nExit status: 0 done, 1 failed, 2 wrong usage. \"memhpctl help VERB\" tells more; so does memhpctl(1).");
 }
 

@@ -44,6 +44,10 @@ static void set_config(struct options *o, const char *argument) {
         o->config = argument;
 }
 
+static void set_duration(struct options *o, const char *argument) {
+        o->duration = argument;
+}
+
 static void set_direct(struct options *o, const char *argument) {
         (void) o, (void) argument; /* what is done anyway, as long as no daemon is asked */
 }
@@ -76,6 +80,7 @@ static const struct {
           set_split, OPTIONS_SPLIT, 'S' },
         { "all", NULL, "list: a line for each block; explain: also the rules that do not match; zones: also the empty ones", set_all,
           OPTIONS_ALL, 'a' },
+        { "for", "TIME", "hold: how long (30min, 2h); without it, until released", set_duration, OPTIONS_FOR, 0 },
         { "sysroot", "DIR", "look at the system captured in this folder", set_sysroot, 0, 's' },
         { "config", "FILE", "the policy to judge by, instead of the system's", set_config, 0, 0 },
         { "direct", NULL, "read the system, do not ask the daemon", set_direct, 0, 0 },

@@ -25,7 +25,7 @@ void manager_decide(struct manager *m, struct entry *e, const struct block *b, s
                 return;
         }
         policy_decide(m->policy, b, manager_around(m, !(add && add->decided)), &d);
-        if (open && !b->hands_off && !b->rolled_back && d.reason != REASON_STARTUP) {
+        if (open && !b->hands_off && !b->held && !b->rolled_back && d.reason != REASON_STARTUP) {
                 add->decided = true;
                 add->decision = d;
                 add->decided_size = dynamic ? 0 : block_balance_size(b);

@@ -92,6 +92,9 @@ int manager_start(struct manager *m) {
                         return r;
         }
         m->delegated = auto_online_take(m->fs, m->keep.dir_fd, m->policy);
+        r = manager_start_holds(m);
+        if (r < 0)
+                return r;
         r = refused_start(&m->refused, m->event, sysfs_root(m->fs));
         if (r < 0)
                 return r;
@@ -168,6 +171,8 @@ void manager_free(struct manager *m) {
         sd_event_source_unref(m->reconcile_timer);
         sd_event_source_unref(m->state_timer);
         sd_event_source_unref(m->patience_timer);
+        sd_event_source_unref(m->hold_timer);
+        sd_event_source_unref(m->hold_watch);
         refused_stop(&m->refused);
         apply_free(m->apply);
         if (m->policy && m->tally.n)
@@ -181,6 +186,7 @@ void manager_free(struct manager *m) {
         scan_done(&m->scan);
         queue_done(&m->todo);
         registry_done(&m->registry);
+        holds_done(&m->holds);
         evidence_done(&m->evidence);
         policy_free(m->policy);
         sysfs_close(m->fs);
@@ -216,6 +222,8 @@ void manager_describe(const struct manager *m, char *buf, size_t size) {
         }
         snprintf(buf, size, "%zu blocks of %s: %zu online, %zu offline; %zu rules", m->registry.n,
                  format_size(sysfs_block_size(m->fs), bytes), online, offline, m->policy->n_rules);
+        if (m->holds.n > 0)
+                snprintf(buf + strlen(buf), size - strlen(buf), "; %zu holds", m->holds.n);
         if (m->counters.overflows > 0)
                 snprintf(buf + strlen(buf), size - strlen(buf), "; %" PRIu64 " times uevents were lost",
                          m->counters.overflows);

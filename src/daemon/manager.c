@@ -115,6 +115,9 @@ static int facts_read_block(struct manager *m, struct entry *e, const struct nod
         b.at_startup = e->at_startup;
         b.hands_off = e->hands_off;
         b.rolled_back = e->rolled_back;
+        b.held = b.state == BLOCK_OFFLINE && holds_find(&m->holds, &b, sysfs_block_size(m->fs), hold_now_usec());
+        if (!b.held && e->decided && e->reason == REASON_HELD)
+                e->add = 0; /* released, it is another add, decided as one */
         e->known = true;
         e->identity = b.identity ?: e->identity;
         e->state = b.state;

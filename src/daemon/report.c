@@ -71,6 +71,13 @@ static void compose_left_offline(const struct report_context *c, const struct ta
         case REASON_HANDS_OFF:
                 line_set(ret, LOG_NOTICE, MESSAGE_CHANGED, "was set offline, by somebody or to be unplugged; it stays offline");
                 break;
+        case REASON_HELD:
+                line_set(ret, LOG_NOTICE, MESSAGE_HELD, "waits: a hold is on it (memhpctl hold lists them)");
+                break;
+        case REASON_SOURCE_HIDDEN:
+                line_set(ret, LOG_WARNING, MESSAGE_LEFT_OFFLINE, "left offline: /proc/iomem shows nothing, and %s asks where "
+                         "memory comes from", rule);
+                break;
         case REASON_ROLLED_BACK:
                 line_set(ret, LOG_WARNING, MESSAGE_PARTIAL, "taken offline again, as its device could not be had as a whole");
                 break;

@@ -74,5 +74,6 @@ int evidence_read_origin(struct evidence_cache *c, enum arrival arrival, struct 
         b->source = o.source;
         memcpy(b->device, o.device, sizeof(b->device));
         b->device_size = o.size;
+        b->source_hidden = o.source == SOURCE_UNKNOWN && (!c->iomem_valid || c->iomem.hidden);
         return 0;
 }

@@ -22,6 +22,12 @@ int rundir_open(const char *root) {
         return fd < 0 ? -errno : fd;
 }
 
+char *rundir_path(const char *root) {
+        char *path;
+
+        return asprintf(&path, "%s/%s", strcmp(root, "/") == 0 ? "" : root, RUN_DIR) < 0 ? NULL : path;
+}
+
 static int write_all(int fd, const char *text, size_t size) {
         while (size > 0) {
                 ssize_t n = write(fd, text, size);

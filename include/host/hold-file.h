@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* The holds as they are kept (core/holds.h): memhpctl writes them, the daemon watches the folder and reads them. */
+
+#include "core/holds.h"
+
+/* CLOCK_BOOTTIME, microseconds. */
+uint64_t hold_now_usec(void);
+
+/* None where there is no file. -EBADMSG: not ours, *ret_line names the line · others as of rundir_read(). */
+int hold_file_read(int dir_fd, struct holds *ret, unsigned *ret_line);
+int hold_file_write(int dir_fd, const struct holds *h);
+
+/* Until the descriptor is closed, nobody else who locks changes the file. */
+int hold_file_lock(int dir_fd);
