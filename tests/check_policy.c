@@ -261,9 +261,10 @@ static void check_decision(const struct policy *policy, const struct block *b, c
                 return;
         }
         /* nor one that somebody else set offline, or that is none of the daemon's business */
-        if (b->hands_off || b->rolled_back || (b->at_startup && !policy->startup_apply)) {
+        if (b->hands_off || b->held || b->rolled_back || (b->at_startup && !policy->startup_apply)) {
                 ck_assert_int_eq(d->action, ACTION_LEAVE_OFFLINE);
                 ck_assert_int_eq(d->reason, b->hands_off     ? REASON_HANDS_OFF
+                                            : b->held        ? REASON_HELD
                                             : b->rolled_back ? REASON_ROLLED_BACK
                                                              : REASON_STARTUP);
                 ck_assert_int_eq(d->rule, -1);
@@ -278,6 +279,13 @@ static void check_decision(const struct policy *policy, const struct block *b, c
                 failed = _MATCH_INVALID;
                 ck_assert_int_eq(match_block(&policy->rules[i].match, b, s->platforms, &failed), expected < 0);
                 ck_assert_int_eq(failed, expected < 0 ? (int) _MATCH_INVALID : expected);
+                /* where the evidence is hidden, a rule that asks for a source is not passed over */
+                if (b->source_hidden && policy->rules[i].match.sources) {
+                        ck_assert_int_eq(d->rule, (int) i);
+                        ck_assert_int_eq(d->action, ACTION_LEAVE_OFFLINE);
+                        ck_assert_int_eq(d->reason, REASON_SOURCE_HIDDEN);
+                        return;
+                }
                 if (expected < 0)
                         wanted_rule = (int) i;
         }
@@ -330,7 +338,7 @@ static void check_decision(const struct policy *policy, const struct block *b, c
 
 static void check_alike(const struct policy *policy, const struct block *b, const struct decision *first,
                         const struct decision *d) {
-        if (b->state != BLOCK_OFFLINE || b->hands_off || b->rolled_back || (b->at_startup && !policy->startup_apply)) {
+        if (b->state != BLOCK_OFFLINE || b->hands_off || b->held || b->rolled_back || (b->at_startup && !policy->startup_apply)) {
                 ck_assert_int_eq(d->action, ACTION_LEAVE_OFFLINE);
                 ck_assert_int_eq(d->rule, -1);
         } else if (available(first->action, b))
@@ -415,7 +423,7 @@ START_TEST(test_properties) {
                                 b.state = BLOCK_OFFLINE;
                                 b.zones_known = false;
                         }
-                        b.at_startup = b.hands_off = b.rolled_back = false;
+                        b.at_startup = b.hands_off = b.held = b.rolled_back = false;
                         policy_decide(policy, &b, &around, &again);
                         ck_assert(same(&wanted, &again));
                 }
@@ -466,6 +474,7 @@ START_TEST(test_empty_policy) {
                 ck_assert_int_eq(d.action, ACTION_LEAVE_OFFLINE);
                 ck_assert_int_eq(d.reason, b.state != BLOCK_OFFLINE ? REASON_NOT_OFFLINE
                                            : b.hands_off            ? REASON_HANDS_OFF
+                                           : b.held                 ? REASON_HELD
                                            : b.rolled_back          ? REASON_ROLLED_BACK
                                            : b.at_startup           ? REASON_STARTUP
                                                                     : REASON_NO_RULE);
