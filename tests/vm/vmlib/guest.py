@@ -30,6 +30,7 @@ class Guest(Machine):
     def __init__(self, kernel, initramfs, boot_limit=90, **machine):
         started = time.monotonic()
         super().__init__(kernel, initramfs, **machine)
+        self._software = (kernel, initramfs)
         self._buffer = b""
         self._ids = 0
         self.config = CONFIG
@@ -45,6 +46,11 @@ class Guest(Machine):
 
     def stop(self):
         self.qemu.stop()
+
+    def another(self, **machine):
+        """A further guest with the same software; this one ends, as there is one at a time."""
+        self.stop()
+        return Guest(*self._software, **machine)
 
     # -- commands and files
 

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The machine as its owner sees it: a case with free slots, and hands that plug and pull memory.
 
-Node 0 has the CPUs and the boot memory, nodes 1 and 2 are empty. Nothing added here reserves memory on the host.
+Node 0 has the CPUs and the boot memory, nodes 1 and 2 are empty unless they are given boot memory. Nothing added here
+reserves memory on the host.
 """
 
 from . import agent
@@ -12,17 +13,35 @@ GIB = 1 << 30
 BLOCK = 128 * MIB       # the block size of x86-64 with so little memory; guests check that it is so
 
 
+OST_EJECT, OST_DONE, OST_IN_PROGRESS = 3, 0, 0x84   # of ACPI's _OST, by which a guest tells how an eject went
+
+
+def ends_unplug(data, name):
+    """Does an event with this data end the unplugging of that device, one way or the other?"""
+    info = data.get("info")
+    if info is None:
+        return data.get("device") == name
+    return (info.get("device") == name and info["source"] == OST_EJECT and
+            info["status"] not in (OST_DONE, OST_IN_PROGRESS))
+
+
 class Machine:
     def __init__(self, kernel, initramfs, virtio_mem_max=0, virtio_mem_node=2, boot_memory=GIB, append="",
-                 hard_limit=300):
+                 hard_limit=300, node_memory=()):
+        """boot_memory is that of node 0; node_memory is what nodes 1, 2 have besides, in this order."""
+        nodes = dict(enumerate(node_memory, 1))
         args = ["-machine", "q35,nvdimm=on,usb=off", "-smp", "2,maxcpus=4",
-                "-m", f"{boot_memory // MIB}M,slots=32,maxmem=96G",
+                "-m", f"{(boot_memory + sum(nodes.values())) // MIB}M,slots=32,maxmem=96G",
                 "-object", f"memory-backend-ram,id=boot,size={boot_memory}",
                 "-numa", "node,nodeid=0,cpus=0-1,memdev=boot",
                 # Linux numbers nodes in the order in which the firmware mentions them, and those it never mentions
                 # cannot be added to. QEMU mentions an empty node only for its CPUs: here, CPUs that may come one day.
-                "-numa", "node,nodeid=1,cpus=2", "-numa", "node,nodeid=2,cpus=3",
                 "-device", f"virtserialport,chardev=agent,name={agent.PORT_NAME}"]
+        for node, cpu in ((1, 2), (2, 3)):
+            size = nodes.get(node, 0)
+            if size:
+                args += ["-object", f"memory-backend-ram,id=boot{node},size={size}"]
+            args += ["-numa", f"node,nodeid={node},cpus={cpu}" + (f",memdev=boot{node}" if size else "")]
         if virtio_mem_max:
             # The root bus of q35 takes no hot-plugged devices, so this one is there from the start, empty. Its address
             # is far up: DIMMs then come at 4 GiB, as they do without it.
@@ -50,8 +69,8 @@ class Machine:
         """Ask the guest to let the device go and wait until it did; QemuError when it refuses."""
         self.qemu.forget_events()
         self.qemu.command("device_del", id=name)
-        event = self.qemu.wait_event(("DEVICE_DELETED", "MEM_UNPLUG_ERROR", "DEVICE_UNPLUG_GUEST_ERROR"),
-                                     lambda data: data.get("device") == name, timeout, f"unplug {name}")
+        event = self.qemu.wait_event(("DEVICE_DELETED", "MEM_UNPLUG_ERROR", "DEVICE_UNPLUG_GUEST_ERROR",
+                                      "ACPI_DEVICE_OST"), lambda data: ends_unplug(data, name), timeout, f"unplug {name}")
         if event["event"] != "DEVICE_DELETED":
             raise QemuError(f"unplug {name}: the guest refused ({event['event']})")
         self.qemu.command("object-del", id=f"mem-{name}")
