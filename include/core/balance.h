@@ -34,6 +34,8 @@ struct balance {
         uint64_t movable; /* with what is to be added */
         uint64_t kernel;
         int16_t node;     /* -1: the whole machine */
+        bool judged;      /* else there are no figures */
+        bool hot_counted; /* kernel includes what was hot-added */
         unsigned ratio;   /* the limit */
 };
 
@@ -47,6 +49,10 @@ void totals_add_zone(struct totals *t, unsigned node, enum zone zone, uint64_t p
 void totals_move_to_hot(struct totals *t, int node, uint64_t bytes);
 /* Memory that is on its way into a zone. */
 void totals_expect(struct totals *t, int node, bool movable, uint64_t bytes);
+
+/* The figures in a clause: "with it 2 GiB would be movable on node 1, …". */
+void balance_describe(const struct balance *b, char *buf, size_t size);
+bool balance_equal(const struct balance *a, const struct balance *b) _pure_;
 
 /* Percent, UINT64_MAX where there is no kernel memory at all. */
 uint64_t balance_percent(uint64_t movable, uint64_t kernel) _const_;

@@ -20,6 +20,7 @@ struct tally_key {
         enum outcome outcome;
         enum zone zone; /* where it is online; _ZONE_INVALID: offline or unknown */
         int error;
+        struct balance balance; /* what a device as a whole was judged by */
 };
 
 struct tally_run {

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "core/balance.h"
 
+#include <inttypes.h>
+
+#include "core/format.h"
+
 static uint64_t side_kernel(const struct totals_side *s, const struct balance_rule *rule) {
         return s->kernel_early + (rule->hot_extends ? s->kernel_hot : 0);
 }
@@ -11,7 +15,9 @@ static bool side_allows(const struct totals_side *s, const struct balance_rule *
         uint64_t kernel = side_kernel(s, rule), limit;
 
         *ret = (struct balance) {
-                .movable = s->movable + bytes, .kernel = kernel, .node = (int16_t) node, .ratio = rule->ratio,
+                .movable = s->movable + bytes, .kernel = kernel, .node = (int16_t) node, .judged = true,
+                .hot_counted = rule->hot_extends,
+                .ratio = rule->ratio,
         };
         if (kernel == 0 || ret->movable < bytes)
                 return false;
@@ -78,4 +84,24 @@ uint64_t balance_percent(uint64_t movable, uint64_t kernel) {
         if (__builtin_mul_overflow(movable, UINT64_C(100), &percent))
                 return movable / kernel * 100;
         return percent / kernel;
+}
+
+void balance_describe(const struct balance *b, char *buf, size_t size) {
+        char movable[FORMAT_SIZE_MAX], kernel[FORMAT_SIZE_MAX], where[32] = "the machine";
+        const char *counted = b->hot_counted ? "" : " from boot";
+
+        if (b->node >= 0)
+                snprintf(where, sizeof(where), "node %d", b->node);
+        if (b->kernel == 0)
+                snprintf(buf, size, "with it %s would be movable on %s, beside no kernel memory%s; the limit is %u %%",
+                         format_size(b->movable, movable), where, counted, b->ratio);
+        else
+                snprintf(buf, size, "with it %s would be movable on %s, %" PRIu64 " %% of the %s of kernel memory%s; the limit is "
+                         "%u %%", format_size(b->movable, movable), where, balance_percent(b->movable, b->kernel),
+                         format_size(b->kernel, kernel), counted, b->ratio);
+}
+
+bool balance_equal(const struct balance *a, const struct balance *b) {
+        return a->judged == b->judged && (!a->judged || (a->movable == b->movable && a->kernel == b->kernel &&
+                                                         a->node == b->node && a->ratio == b->ratio));
 }

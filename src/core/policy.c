@@ -235,24 +235,6 @@ void policy_want(const struct policy *p, const struct block *b, const struct sur
         decide(p, &candidate, s, ret);
 }
 
-static void describe_balance(const struct rule *r, const struct decision *d, char *buf, size_t size) {
-        char movable[FORMAT_SIZE_MAX], kernel[FORMAT_SIZE_MAX], where[32] = "the machine";
-        const char *counted = r->balance.hot_extends ? "" : " from boot";
-        const struct balance *b = &d->balance;
-
-        if (b->node >= 0)
-                snprintf(where, sizeof(where), "node %d", b->node);
-        if (b->movable == 0)
-                snprintf(buf, size, "the block cannot go to zone Movable");
-        else if (b->kernel == 0)
-                snprintf(buf, size, "with it %s would be movable on %s, beside no kernel memory%s; the limit is %u %%",
-                         format_size(b->movable, movable), where, counted, b->ratio);
-        else
-                snprintf(buf, size, "with it %s would be movable on %s, %" PRIu64 " %% of the %s of kernel memory%s; the limit is "
-                         "%u %%", format_size(b->movable, movable), where, balance_percent(b->movable, b->kernel),
-                         format_size(b->kernel, kernel), counted, b->ratio);
-}
-
 static void describe_by_rule(const struct rule *r, const struct decision *d, char *buf, size_t size) {
         const char *said = action_to_string(r->action), *done = action_to_string(d->action);
         /* A balance can always do with kernel memory. */
@@ -264,8 +246,8 @@ static void describe_by_rule(const struct rule *r, const struct decision *d, cha
                 return;
         buf += n;
         size -= (size_t) n;
-        if (d->balance.ratio || d->balance.movable)
-                describe_balance(r, d, figures, sizeof(figures));
+        if (d->balance.judged)
+                balance_describe(&d->balance, figures, sizeof(figures));
         switch (d->reason) {
         case REASON_BALANCED:
                 snprintf(buf, size, ": %s, as %s", done, figures);

@@ -6,7 +6,7 @@
 static bool key_equal(const struct tally_key *a, const struct tally_key *b) {
         return a->add == b->add && a->source == b->source && a->device == b->device && a->node == b->node && a->rule == b->rule &&
                a->action == b->action && a->reason == b->reason && a->outcome == b->outcome && a->zone == b->zone &&
-               a->error == b->error;
+               a->error == b->error && balance_equal(&a->balance, &b->balance);
 }
 
 /* Blocks come in order, mostly: extend a run at either end, join two, or begin another. */

@@ -28,8 +28,17 @@ static enum zone entry_zone(zone_mask zones) {
         return zones && !(zones & (zones - 1)) ? (enum zone) __builtin_ctz(zones) : _ZONE_INVALID;
 }
 
+/* Memory that comes in parts has figures for each part: too many for people. */
+static struct balance entry_balance(struct manager *m, const struct entry *e) {
+        const struct add *add = adds_find(&m->adds, e->add);
+        bool counted = (e->reason == REASON_BALANCED || e->reason == REASON_RATIO) && !source_is_dynamic((enum source) e->source);
+
+        return counted && add && add->decided ? add->decision.balance : (struct balance) {};
+}
+
 static void manager_report(struct manager *m, struct entry *e, zone_mask zones, uint64_t write_usec) {
         const struct tally_key key = {
+                .balance = entry_balance(m, e),
                 .add = e->add,
                 .source = (enum source) e->source,
                 .device = e->device,

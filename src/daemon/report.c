@@ -44,7 +44,7 @@ static const char *wanted_zone(const struct report_context *c, const struct tall
 struct line {
         int priority;
         const char *message_id;
-        char text[512];
+        char text[768];
 };
 
 static void _printf_(4, 5) line_set(struct line *l, int priority, const char *message_id, const char *format, ...) {
@@ -58,7 +58,7 @@ static void _printf_(4, 5) line_set(struct line *l, int priority, const char *me
 }
 
 static void compose_left_offline(const struct report_context *c, const struct tally_group *g, const char *rule,
-                                 struct line *ret) {
+                                 const char *figures, struct line *ret) {
         switch (g->key.reason) {
         case REASON_RULE:
                 line_set(ret, LOG_INFO, MESSAGE_LEFT_OFFLINE, "left offline by %s", rule);
@@ -67,6 +67,9 @@ static void compose_left_offline(const struct report_context *c, const struct ta
                 line_set(ret, LOG_WARNING, MESSAGE_LEFT_OFFLINE,
                          "left offline: %s wants zone %s, which the kernel does not offer for it", rule,
                          wanted_zone(c, g));
+                break;
+        case REASON_RATIO:
+                line_set(ret, LOG_WARNING, MESSAGE_LEFT_OFFLINE, "left offline by %s: %s", rule, figures);
                 break;
         case REASON_HANDS_OFF:
                 line_set(ret, LOG_NOTICE, MESSAGE_CHANGED, "was set offline, by somebody or to be unplugged; it stays offline");
@@ -94,17 +97,23 @@ static void compose(const struct report_context *c, const struct tally_group *g,
         const char *zone = zone_to_string(g->key.zone) ?: "a zone that the kernel does not name";
         const char *state = action_to_state(g->key.action);
         const char *error = g->key.error ? strerror(-g->key.error) : "it is offline again";
-        char rule[256], why[320];
+        char rule[256], figures[256] = "there would be too much movable memory", why[600];
 
         format_rule(c, g, rule, sizeof(rule));
+        if (g->key.balance.judged)
+                balance_describe(&g->key.balance, figures, sizeof(figures));
         if (g->key.reason == REASON_FALLBACK)
                 snprintf(why, sizeof(why), "by the fallback of %s, as it cannot go to zone %s", rule, wanted_zone(c, g));
+        else if (g->key.reason == REASON_RATIO)
+                snprintf(why, sizeof(why), "by the fallback of %s, as %s", rule, figures);
+        else if (g->key.balance.judged)
+                snprintf(why, sizeof(why), "by %s: %s", rule, figures);
         else
                 snprintf(why, sizeof(why), "by %s", rule);
 
         switch (g->key.outcome) {
         case OUTCOME_NONE:
-                compose_left_offline(c, g, rule, ret);
+                compose_left_offline(c, g, rule, figures, ret);
                 break;
         case OUTCOME_DONE:
                 line_set(ret, LOG_INFO, MESSAGE_ONLINED, "online in %s %s", zone, why);
