@@ -110,6 +110,7 @@ struct block {
         uint64_t identity; /* of the block device: another number once it was unplugged and plugged again; 0: not asked for */
         int16_t tier;         /* of its node; -1: unknown */
         uint64_t device_size; /* what its device adds in all, in bytes; 0: unknown */
+        uint64_t device_movable, device_kernel; /* bytes of its device that are online already; 0 where nobody counted */
         char device[DEVICE_NAME_MAX]; /* what was plugged as one unit; "" if the source has no name for it */
 };
 

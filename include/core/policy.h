@@ -115,7 +115,7 @@ void policy_decide_alike(const struct policy *p, const struct block *b, const st
 bool source_is_dynamic(enum source s) _const_;
 /* After this decision about a device's first block: is each further block decided by itself? Else alike. */
 bool policy_goes_by_parts(const struct policy *p, const struct block *b, const struct decision *first) _pure_;
-/* What a balance has to find room for when this block is decided: the device, or the block. */
+/* What a balance has to find room for when this block is decided: what is left of the device, or the block. */
 uint64_t block_balance_size(const struct block *b) _pure_;
 
 /* The one action that every block gets, whatever it is; false: it depends. */

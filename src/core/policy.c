@@ -94,7 +94,9 @@ bool source_is_dynamic(enum source s) {
 }
 
 uint64_t block_balance_size(const struct block *b) {
-        return source_is_dynamic(b->source) ? b->size : MAX(b->device_size, b->size);
+        if (source_is_dynamic(b->source) || b->device_size <= b->device_movable)
+                return b->size;
+        return MAX(b->device_size - b->device_movable, b->size);
 }
 
 bool policy_goes_by_parts(const struct policy *p, const struct block *b, const struct decision *first) {
@@ -109,11 +111,11 @@ static bool fits(const struct rule *r, const struct block *b, const struct surro
 
 /* Where nothing is known of the machine's memory, kernel memory is what cannot break it. */
 static void decide_balance(const struct rule *r, const struct block *b, const struct surroundings *s, struct decision *d) {
-        bool movable = s->totals.known && fits(r, b, s, d);
+        bool movable = s->totals.known && fits(r, b, s, d), whole = b->device_kernel == 0 || source_is_dynamic(b->source);
 
         d->action = ACTION_ONLINE_KERNEL;
         d->reason = REASON_BALANCED;
-        if (movable && action_is_possible(ACTION_ONLINE_MOVABLE, b))
+        if (movable && whole && action_is_possible(ACTION_ONLINE_MOVABLE, b))
                 d->action = ACTION_ONLINE_MOVABLE;
         else if (movable)
                 d->balance = (struct balance) { .node = -1, .ratio = r->balance.ratio }; /* not a matter of figures */
@@ -246,6 +248,9 @@ static void describe_by_rule(const struct rule *r, const struct decision *d, cha
                 return;
         buf += n;
         size -= (size_t) n;
+        if (d->balance.ratio && !d->balance.judged)
+                snprintf(figures, sizeof(figures), "the block cannot go to zone Movable, or a part of its device is kernel "
+                         "memory already");
         if (d->balance.judged)
                 balance_describe(&d->balance, figures, sizeof(figures));
         switch (d->reason) {

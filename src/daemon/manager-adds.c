@@ -14,23 +14,43 @@ void manager_join_add(struct manager *m, struct entry *e, const struct block *b)
         e->settled = false;
 }
 
+/* What is online of the device already, by an earlier memhpd or by others. */
+static void count_device(const struct manager *m, const struct entry *e, struct block *b) {
+        for (size_t i = 0; e->device && i < m->registry.n; i++) {
+                const struct entry *other = &m->registry.entries[i];
+
+                if (other->device != e->device || other->source != e->source || other->state != BLOCK_ONLINE)
+                        continue;
+                if (other->zones & ZONES_KERNEL)
+                        b->device_kernel += b->size;
+                else if (other->zones)
+                        b->device_movable += b->size;
+        }
+}
+
 /* The first block of a device decides for all of them; memory that comes in parts is decided part by part. */
 void manager_decide(struct manager *m, struct entry *e, const struct block *b, struct decision *ret) {
         struct add *add = adds_find(&m->adds, e->add);
-        bool open = add && !add->end_usec, dynamic = source_is_dynamic(b->source);
+        bool dynamic = source_is_dynamic(b->source);
+        struct block whole = *b;
+        const struct surroundings *around;
         struct decision d;
 
         if (add && add->decided && !policy_goes_by_parts(m->policy, b, &add->decision)) {
                 policy_decide_alike(m->policy, b, &add->decision, ret);
                 return;
         }
-        policy_decide(m->policy, b, manager_around(m, !(add && add->decided)), &d);
-        if (open && !b->hands_off && !b->held && !b->rolled_back && d.reason != REASON_STARTUP) {
+        around = manager_around(m, !(add && add->decided));
+        if (!dynamic)
+                count_device(m, e, &whole);
+        policy_decide(m->policy, &whole, around, &d);
+        /* An add that is over is decided again after a reload: no less as a whole than the first time. */
+        if (add && !b->hands_off && !b->held && !b->rolled_back && d.reason != REASON_STARTUP) {
                 add->decided = true;
                 add->decision = d;
-                add->decided_size = dynamic ? 0 : block_balance_size(b);
+                add->decided_size = dynamic ? 0 : block_balance_size(&whole);
         }
-        manager_expect(m, b, &d, open ? block_balance_size(b) : b->size);
+        manager_expect(m, b, &d, add ? block_balance_size(&whole) : b->size);
         *ret = d;
 }
 
