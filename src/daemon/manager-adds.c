@@ -41,6 +41,8 @@ void manager_decide(struct manager *m, struct entry *e, const struct block *b, s
                 return;
         }
         around = manager_around(m, !(add && add->decided));
+        if (e->node >= 0)
+                whole.tier = m->tiers[e->node]; /* a node is in a tier from its first online memory on */
         if (!dynamic)
                 count_device(m, e, &whole);
         policy_decide(m->policy, &whole, around, &d);
