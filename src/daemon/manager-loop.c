@@ -88,6 +88,9 @@ static void scan_finish(struct manager *m) {
         warn_of_hidden_iomem(m);
         warn_of_small_buffer(m);
         m->started = true;
+        for (size_t i = 0; i < m->registry.n; i++)
+                if (m->registry.entries[i].state == BLOCK_OFFLINE)
+                        manager_enqueue(m, &m->registry.entries[i]);
         manager_state_changed(m, true);
         manager_describe(m, text, sizeof(text));
         journal_print(LOG_INFO, MESSAGE_STARTED, "ready: %s", text);

@@ -238,6 +238,8 @@ int manager_process(struct manager *m, struct entry *e, const struct node_map *n
                 manager_report(m, e, 0, 0);
                 return 0;
         }
+        if (block.state == BLOCK_OFFLINE && !m->started)
+                return 0; /* until everything was looked at once: a balance counts what is online */
         manager_join_add(m, e, &block);
         if (block.state != BLOCK_OFFLINE) {
                 manager_meet_online(m, e, &block);
