@@ -126,6 +126,33 @@ START_TEST(test_fallback) {
 }
 END_TEST
 
+/* A device is judged as a whole, but what comes in parts part by part; and only where figures are asked. */
+START_TEST(test_parts) {
+        struct rule rules[] = {
+                { .action = ACTION_BALANCE, .balance = { .ratio = 301 } },
+                { .action = ACTION_ONLINE_MOVABLE, .balance = { .ratio = 301 } },
+                { .action = ACTION_ONLINE_MOVABLE },
+                { .action = ACTION_BALANCE }, /* movable_ratio = 0 */
+        };
+        const struct policy p = { .rules = rules, .n_rules = ARRAY_SIZE(rules) };
+
+        for (enum source s = 0; s < _SOURCE_MAX; s++) {
+                bool dynamic = s == SOURCE_VIRTIO_MEM || s == SOURCE_HYPERV || s == SOURCE_XEN;
+                struct block b = block_with(s, "0", K | M);
+
+                ck_assert_int_eq(source_is_dynamic(s), dynamic);
+                ck_assert_uint_eq(block_balance_size(&b), BLOCK_SIZE); /* all that is known */
+                b.device_size = 8 * GIB;
+                ck_assert_uint_eq(block_balance_size(&b), dynamic ? BLOCK_SIZE : 8 * GIB);
+                for (int rule = -1; rule <= (int) p.n_rules; rule++) {
+                        const struct decision first = { .action = ACTION_ONLINE_MOVABLE, .rule = rule };
+
+                        ck_assert_int_eq(policy_goes_by_parts(&p, &b, &first), dynamic && (rule == 0 || rule == 1 || rule == 3));
+                }
+        }
+}
+END_TEST
+
 START_TEST(test_first_match_wins) {
         struct rule rules[] = {
                 { .match.sources = SOURCE_BIT(SOURCE_PMEM), .action = ACTION_LEAVE_OFFLINE },
@@ -505,6 +532,30 @@ static const struct {
         { { ACTION_LEAVE_OFFLINE, REASON_ZONE_UNAVAILABLE, 0 }, ACTION_ONLINE_KERNEL, ACTION_ONLINE_MOVABLE, BLOCK_OFFLINE,
           "rule \"dimms\" (10-site.conf:12) says online_kernel, but the block cannot go to zone kernel, nor where its fallback "
           "wants it; left offline" },
+        { { ACTION_ONLINE_MOVABLE, REASON_BALANCED, 0, { 2 * GIB, 4 * GIB, -1, 301 } }, ACTION_BALANCE, ACTION_LEAVE_OFFLINE,
+          BLOCK_OFFLINE,
+          "rule \"dimms\" (10-site.conf:12) says balance: online_movable, as with it 2 GiB would be movable on the machine, 50 % of "
+          "the 4 GiB of kernel memory from boot; the limit is 301 %" },
+        { { ACTION_ONLINE_KERNEL, REASON_BALANCED, 0, { GIB, 0, 1, 301 } }, ACTION_BALANCE, ACTION_LEAVE_OFFLINE, BLOCK_OFFLINE,
+          "rule \"dimms\" (10-site.conf:12) says balance: online_kernel, as with it 1 GiB would be movable on node 1, beside no "
+          "kernel memory from boot; the limit is 301 %" },
+        { { ACTION_ONLINE_KERNEL, REASON_BALANCED, 0, { GIB, 0, 1, 0 } }, ACTION_BALANCE, ACTION_LEAVE_OFFLINE, BLOCK_OFFLINE,
+          "rule \"dimms\" (10-site.conf:12) says balance: online_kernel, as with it 1 GiB would be movable on node 1, beside no "
+          "kernel memory from boot; the limit is 0 %" },
+        { { ACTION_ONLINE_KERNEL, REASON_BALANCED, 0, { 0, 0, -1, 301 } }, ACTION_BALANCE, ACTION_LEAVE_OFFLINE, BLOCK_OFFLINE,
+          "rule \"dimms\" (10-site.conf:12) says balance: online_kernel, as the block cannot go to zone Movable" },
+        { { ACTION_ONLINE_KERNEL, REASON_BALANCED, 0, {} }, ACTION_BALANCE, ACTION_LEAVE_OFFLINE, BLOCK_OFFLINE,
+          "rule \"dimms\" (10-site.conf:12) says balance: online_kernel, as the machine's memory is unknown" },
+        { { ACTION_LEAVE_OFFLINE, REASON_ZONE_UNAVAILABLE, 0, {} }, ACTION_BALANCE, ACTION_LEAVE_OFFLINE, BLOCK_OFFLINE,
+          "rule \"dimms\" (10-site.conf:12) says balance, but the block cannot go to zone kernel; left offline" },
+        { { ACTION_ONLINE_KERNEL, REASON_RATIO, 0, { 5 * GIB, GIB, -1, 400 } }, ACTION_ONLINE_MOVABLE, ACTION_ONLINE_KERNEL,
+          BLOCK_OFFLINE,
+          "rule \"dimms\" (10-site.conf:12) says online_movable, but with it 5 GiB would be movable on the machine, 500 % of the "
+          "1 GiB of kernel memory from boot; the limit is 400 %; its fallback is online_kernel" },
+        { { ACTION_LEAVE_OFFLINE, REASON_RATIO, 0, { 5 * GIB, GIB, -1, 400 } }, ACTION_ONLINE_MOVABLE, ACTION_LEAVE_OFFLINE,
+          BLOCK_OFFLINE,
+          "rule \"dimms\" (10-site.conf:12) says online_movable, but with it 5 GiB would be movable on the machine, 500 % of the "
+          "1 GiB of kernel memory from boot; the limit is 400 %; left offline" },
         { { ACTION_LEAVE_OFFLINE, REASON_NO_RULE, -1 }, ACTION_ONLINE, ACTION_ONLINE, BLOCK_OFFLINE,
           "no rule matches; left offline" },
         { { ACTION_LEAVE_OFFLINE, REASON_HANDS_OFF, -1 }, ACTION_ONLINE, ACTION_ONLINE, BLOCK_OFFLINE,
@@ -592,6 +643,7 @@ int main(void) {
         c = check_case(s, "rules");
         tcase_add_loop_test(c, test_fallback, 0, ARRAY_SIZE(fallback_rows));
         tcase_add_test(c, test_first_match_wins);
+        tcase_add_test(c, test_parts);
         tcase_add_test(c, test_new_policy);
 
         c = check_case(s, "properties");
