@@ -8,7 +8,9 @@ uint64_t surroundings_page_size(const struct sysfs *fs) {
 
         if (strcmp(sysfs_root(fs), "/") == 0)
                 return (uint64_t) sysconf(_SC_PAGESIZE);
-        return sysfs_read_capture_page_size(fs, &size) >= 0 ? size : 4096;
+        if (sysfs_read_capture_page_size(fs, &size) < 0 || size < 1024 || (size & (size - 1)))
+                return 4096;
+        return size;
 }
 
 static uint64_t zone_cma(const struct zoneinfo *info, const struct zone_info *z) {
