@@ -8,6 +8,8 @@
 
 #include "check_util.h"
 #include "fakeroot.h"
+#include "host/platform.h"
+#include "host/surroundings.h"
 
 #define MEMORY_DIR "sys/devices/system/memory/"
 #define NODE_DIR "sys/devices/system/node/"
@@ -536,6 +538,102 @@ static TCase *add_case(Suite *s, const char *name) {
         return c;
 }
 
+/* ---- what is around the blocks ------------------------------------------------------------------------------------- */
+
+#define TIERS "sys/devices/virtual/memory_tiering/"
+
+START_TEST(tiers_of_nodes) {
+        static int16_t tiers[NODES_MAX];
+
+        sysfs_read_tiers(fs, tiers);
+        for (unsigned n = 0; n < NODES_MAX; n++)
+                ck_assert_int_eq(tiers[n], -1); /* older kernels have none */
+        fakeroot_write(f, TIERS "memory_tier4/nodelist", "0-1,5\n");
+        fakeroot_write(f, TIERS "memory_tier22/nodelist", "2\n");
+        fakeroot_write(f, TIERS "memory_tier7/nodelist", "\n");
+        fakeroot_write(f, TIERS "memory_tierX/nodelist", "3\n");
+        fakeroot_write(f, TIERS "uevent", "");
+        sysfs_read_tiers(fs, tiers);
+        ck_assert_int_eq(tiers[0], 4);
+        ck_assert_int_eq(tiers[1], 4);
+        ck_assert_int_eq(tiers[5], 4);
+        ck_assert_int_eq(tiers[2], 22);
+        ck_assert_int_eq(tiers[3], -1);
+        ck_assert_int_eq(tiers[4], -1);
+        ck_assert_int_eq(tiers[NODES_MAX - 1], -1);
+}
+END_TEST
+
+#define VM PLATFORM_BIT(PLATFORM_VM)
+
+static const struct {
+        const char *vendor, *product, *hypervisor; /* NULL: there is none */
+        platform_mask platforms;
+} platform_rows[] = {
+        { NULL, NULL, NULL, 0 },
+        { "Dell Inc.\n", "PowerEdge R750\n", NULL, PLATFORM_BIT(PLATFORM_BAREMETAL) },
+        { "QEMU\n", "Standard PC (Q35 + ICH9, 2009)\n", NULL, VM | PLATFORM_BIT(PLATFORM_QEMU) },
+        { "Red Hat\n", "KVM\n", NULL, VM | PLATFORM_BIT(PLATFORM_KVM) },
+        { "Microsoft Corporation\n", "Virtual Machine\n", NULL, VM | PLATFORM_BIT(PLATFORM_MICROSOFT) },
+        { "VMware, Inc.\n", "VMware7,1\n", NULL, VM | PLATFORM_BIT(PLATFORM_VMWARE) },
+        { "innotek GmbH\n", "VirtualBox\n", NULL, VM | PLATFORM_BIT(PLATFORM_ORACLE) },
+        { "Amazon EC2\n", "m5.large\n", NULL, VM | PLATFORM_BIT(PLATFORM_AMAZON) },
+        { "Xen\n", "HVM domU\n", "xen\n", VM | PLATFORM_BIT(PLATFORM_XEN) },
+        { NULL, NULL, "xen\n", VM | PLATFORM_BIT(PLATFORM_XEN) },
+};
+
+START_TEST(platform_of_a_capture) {
+        if (platform_rows[_i].vendor)
+                fakeroot_write(f, "sys/class/dmi/id/sys_vendor", platform_rows[_i].vendor);
+        if (platform_rows[_i].product)
+                fakeroot_write(f, "sys/class/dmi/id/product_name", platform_rows[_i].product);
+        if (platform_rows[_i].hypervisor)
+                fakeroot_write(f, "sys/hypervisor/type", platform_rows[_i].hypervisor);
+        ck_assert_uint_eq(platform_read(fs), platform_rows[_i].platforms);
+}
+END_TEST
+
+START_TEST(page_size_of_a_capture) {
+        ck_assert_uint_eq(surroundings_page_size(fs), 4096);
+        fakeroot_write(f, "MANIFEST", "kernel 6.1\npage_size 65536\n");
+        ck_assert_uint_eq(surroundings_page_size(fs), 65536);
+        fakeroot_write(f, "MANIFEST", "page_size 0\n");
+        ck_assert_uint_eq(surroundings_page_size(fs), 4096);
+        fakeroot_write(f, "MANIFEST", "page_size 5000\n");
+        ck_assert_uint_eq(surroundings_page_size(fs), 4096);
+}
+END_TEST
+
+#define ZONE(node, name, present, cma)                                                              \
+        "Node " #node ", zone " #name "\n  pages free     1\n        min      1\n        low      1\n" \
+        "        high     1\n        spanned  " #present "\n        present  " #present "\n"          \
+        "        managed  " #present "\n        cma      " #cma "\n        protection: (0, 0)\n"     \
+        "      nr_free_pages 1\n  pagesets\n    cpu: 0\n              count:    1\n  start_pfn:           4096\n"
+
+START_TEST(totals_of_zones) {
+        static struct totals t;
+        unsigned line;
+
+        ck_assert_int_lt(surroundings_read_totals(fs, 4096, &t, &line), 0);
+        ck_assert(!t.known);
+        fakeroot_write(f, "proc/zoneinfo", ZONE(0, DMA32, 1000, 0) ZONE(0, Normal, 5000, 200) ZONE(0, Movable, 300, 0)
+                                           ZONE(1, Movable, 7000, 0) ZONE(1, Device, 900, 0));
+        ck_assert_int_eq(surroundings_read_totals(fs, 4096, &t, &line), 0);
+        ck_assert(t.known);
+        ck_assert_uint_eq(t.nodes[0].kernel_early, 5800 * 4096);
+        ck_assert_uint_eq(t.nodes[0].movable, 500 * 4096);
+        ck_assert_uint_eq(t.nodes[1].kernel_early, 0);
+        ck_assert_uint_eq(t.nodes[1].movable, 7000 * 4096);
+        ck_assert_uint_eq(t.all.kernel_early, 5800 * 4096);
+        ck_assert_uint_eq(t.all.kernel_hot, 0);
+        ck_assert_uint_eq(t.all.movable, 7500 * 4096);
+        fakeroot_write(f, "proc/zoneinfo", "Node 0, zone Normal\n  nonsense\n");
+        ck_assert_int_eq(surroundings_read_totals(fs, 4096, &t, &line), -EBADMSG);
+        ck_assert(!t.known && t.all.movable == 0);
+        ck_assert_uint_gt(line, 0);
+}
+END_TEST
+
 int main(void) {
         Suite *s = suite_create("sysfs");
         TCase *c;
@@ -569,6 +667,11 @@ int main(void) {
         c = add_case(s, "machine");
         tcase_add_loop_test(c, machine_is_recognised, 0, ARRAY_SIZE(machines));
         tcase_add_test(c, auto_online_is_read);
+        c = add_case(s, "around");
+        tcase_add_test(c, tiers_of_nodes);
+        tcase_add_loop_test(c, platform_of_a_capture, 0, ARRAY_SIZE(platform_rows));
+        tcase_add_test(c, page_size_of_a_capture);
+        tcase_add_test(c, totals_of_zones);
         c = add_case(s, "text");
         tcase_add_loop_test(c, text_is_read_whole, 0, ARRAY_SIZE(text_sizes));
         tcase_add_test(c, text_that_is_missing);
