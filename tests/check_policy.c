@@ -532,27 +532,28 @@ static const struct {
         { { ACTION_LEAVE_OFFLINE, REASON_ZONE_UNAVAILABLE, 0 }, ACTION_ONLINE_KERNEL, ACTION_ONLINE_MOVABLE, BLOCK_OFFLINE,
           "rule \"dimms\" (10-site.conf:12) says online_kernel, but the block cannot go to zone kernel, nor where its fallback "
           "wants it; left offline" },
-        { { ACTION_ONLINE_MOVABLE, REASON_BALANCED, 0, { 2 * GIB, 4 * GIB, -1, 301 } }, ACTION_BALANCE, ACTION_LEAVE_OFFLINE,
+        { { ACTION_ONLINE_MOVABLE, REASON_BALANCED, 0, { 2 * GIB, 4 * GIB, -1, true, false, 301 } }, ACTION_BALANCE, ACTION_LEAVE_OFFLINE,
           BLOCK_OFFLINE,
           "rule \"dimms\" (10-site.conf:12) says balance: online_movable, as with it 2 GiB would be movable on the machine, 50 % of "
           "the 4 GiB of kernel memory from boot; the limit is 301 %" },
-        { { ACTION_ONLINE_KERNEL, REASON_BALANCED, 0, { GIB, 0, 1, 301 } }, ACTION_BALANCE, ACTION_LEAVE_OFFLINE, BLOCK_OFFLINE,
+        { { ACTION_ONLINE_KERNEL, REASON_BALANCED, 0, { GIB, 0, 1, true, false, 301 } }, ACTION_BALANCE, ACTION_LEAVE_OFFLINE, BLOCK_OFFLINE,
           "rule \"dimms\" (10-site.conf:12) says balance: online_kernel, as with it 1 GiB would be movable on node 1, beside no "
           "kernel memory from boot; the limit is 301 %" },
-        { { ACTION_ONLINE_KERNEL, REASON_BALANCED, 0, { GIB, 0, 1, 0 } }, ACTION_BALANCE, ACTION_LEAVE_OFFLINE, BLOCK_OFFLINE,
+        { { ACTION_ONLINE_KERNEL, REASON_BALANCED, 0, { GIB, 0, 1, true, false, 0 } }, ACTION_BALANCE, ACTION_LEAVE_OFFLINE, BLOCK_OFFLINE,
           "rule \"dimms\" (10-site.conf:12) says balance: online_kernel, as with it 1 GiB would be movable on node 1, beside no "
           "kernel memory from boot; the limit is 0 %" },
-        { { ACTION_ONLINE_KERNEL, REASON_BALANCED, 0, { 0, 0, -1, 301 } }, ACTION_BALANCE, ACTION_LEAVE_OFFLINE, BLOCK_OFFLINE,
-          "rule \"dimms\" (10-site.conf:12) says balance: online_kernel, as the block cannot go to zone Movable" },
+        { { ACTION_ONLINE_KERNEL, REASON_BALANCED, 0, { 0, 0, -1, false, false, 301 } }, ACTION_BALANCE, ACTION_LEAVE_OFFLINE, BLOCK_OFFLINE,
+          "rule \"dimms\" (10-site.conf:12) says balance: online_kernel, as the block cannot go to zone Movable, or a part of its "
+          "device is kernel memory already" },
         { { ACTION_ONLINE_KERNEL, REASON_BALANCED, 0, {} }, ACTION_BALANCE, ACTION_LEAVE_OFFLINE, BLOCK_OFFLINE,
           "rule \"dimms\" (10-site.conf:12) says balance: online_kernel, as the machine's memory is unknown" },
         { { ACTION_LEAVE_OFFLINE, REASON_ZONE_UNAVAILABLE, 0, {} }, ACTION_BALANCE, ACTION_LEAVE_OFFLINE, BLOCK_OFFLINE,
           "rule \"dimms\" (10-site.conf:12) says balance, but the block cannot go to zone kernel; left offline" },
-        { { ACTION_ONLINE_KERNEL, REASON_RATIO, 0, { 5 * GIB, GIB, -1, 400 } }, ACTION_ONLINE_MOVABLE, ACTION_ONLINE_KERNEL,
+        { { ACTION_ONLINE_KERNEL, REASON_RATIO, 0, { 5 * GIB, GIB, -1, true, false, 400 } }, ACTION_ONLINE_MOVABLE, ACTION_ONLINE_KERNEL,
           BLOCK_OFFLINE,
           "rule \"dimms\" (10-site.conf:12) says online_movable, but with it 5 GiB would be movable on the machine, 500 % of the "
           "1 GiB of kernel memory from boot; the limit is 400 %; its fallback is online_kernel" },
-        { { ACTION_LEAVE_OFFLINE, REASON_RATIO, 0, { 5 * GIB, GIB, -1, 400 } }, ACTION_ONLINE_MOVABLE, ACTION_LEAVE_OFFLINE,
+        { { ACTION_LEAVE_OFFLINE, REASON_RATIO, 0, { 5 * GIB, GIB, -1, true, false, 400 } }, ACTION_ONLINE_MOVABLE, ACTION_LEAVE_OFFLINE,
           BLOCK_OFFLINE,
           "rule \"dimms\" (10-site.conf:12) says online_movable, but with it 5 GiB would be movable on the machine, 500 % of the "
           "1 GiB of kernel memory from boot; the limit is 400 %; left offline" },

@@ -248,7 +248,7 @@ static void describe_by_rule(const struct rule *r, const struct decision *d, cha
                 return;
         buf += n;
         size -= (size_t) n;
-        if (d->balance.ratio && !d->balance.judged)
+        if (d->balance.node < 0 && !d->balance.judged)
                 snprintf(figures, sizeof(figures), "the block cannot go to zone Movable, or a part of its device is kernel "
                          "memory already");
         if (d->balance.judged)

@@ -108,7 +108,9 @@ static int find_rule(const struct policy *p, const struct rule *rule) {
         for (size_t i = 0; i < p->n_rules; i++)
                 if (strcmp(p->rules[i].name, rule->name) == 0 && strcmp(p->rules[i].file, rule->file) == 0 &&
                     p->rules[i].action == rule->action && p->rules[i].fallback == rule->fallback &&
-                    p->rules[i].rollback == rule->rollback)
+                    p->rules[i].rollback == rule->rollback && p->rules[i].balance.ratio == rule->balance.ratio &&
+                    p->rules[i].balance.numa_aware == rule->balance.numa_aware &&
+                    p->rules[i].balance.hot_extends == rule->balance.hot_extends)
                         return (int) i;
         return -1;
 }

@@ -33,10 +33,11 @@ allowed_in() {
         case $1 in
         policy)
                 echo "snprintf free malloc node_set_next block_state_to_string match_subject match_subject_init match_covers match_done" \
-                        "balance_allows balance_percent format_size"
+                        "balance_allows balance_describe"
                 ;;
         match) echo "fnmatch free node_set_next ranges_contain ranges_done" ;;
-        balance | words) ;;
+        balance) echo "snprintf format_size" ;;
+        words) ;;
         simulation)
                 echo "snprintf closest_word source_from_string source_to_string parse_u64 parse_size format_size policy_decide" \
                         "policy_decide_alike policy_goes_by_parts source_is_dynamic balance_percent totals_expect"

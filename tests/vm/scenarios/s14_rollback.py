@@ -175,7 +175,7 @@ def pinned(guest, report):
     claims.expect_blocks(report, {taken: view.blocks[taken]}, 1, "online", "Movable", " of the competitor")
     report.did("those pages are given back: now all of the DIMM can be unplugged")
     admin.unpin_pages(guest)
-    guest.unplug("d0")
+    guest.unplug("d0", tries=10)      # freed pages are not at once back in the free lists
     guest.wait_until("its blocks are gone", lambda view: not view.of_node(2))
 
 

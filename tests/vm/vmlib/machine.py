@@ -5,6 +5,8 @@ Node 0 has the CPUs and the boot memory, nodes 1 and 2 are empty unless they are
 reserves memory on the host.
 """
 
+import time
+
 from . import agent
 from .qemu import Qemu, QemuError
 
@@ -65,14 +67,20 @@ class Machine:
         self.qemu.command("object-add", **{"qom-type": "memory-backend-ram", "id": f"mem-{name}", "size": size,
                                            "reserve": False})
 
-    def unplug(self, name, timeout=60):
-        """Ask the guest to let the device go and wait until it did; QemuError when it refuses."""
-        self.qemu.forget_events()
-        self.qemu.command("device_del", id=name)
-        event = self.qemu.wait_event(("DEVICE_DELETED", "MEM_UNPLUG_ERROR", "DEVICE_UNPLUG_GUEST_ERROR",
-                                      "ACPI_DEVICE_OST"), lambda data: ends_unplug(data, name), timeout, f"unplug {name}")
-        if event["event"] != "DEVICE_DELETED":
-            raise QemuError(f"unplug {name}: the guest refused ({event['event']})")
+    def unplug(self, name, timeout=60, tries=1):
+        """Ask the guest to let the device go and wait until it did; QemuError when it refuses that many times."""
+        while True:
+            tries -= 1
+            self.qemu.forget_events()
+            self.qemu.command("device_del", id=name)
+            event = self.qemu.wait_event(("DEVICE_DELETED", "MEM_UNPLUG_ERROR", "DEVICE_UNPLUG_GUEST_ERROR",
+                                          "ACPI_DEVICE_OST"), lambda data: ends_unplug(data, name), timeout,
+                                         f"unplug {name}")
+            if event["event"] == "DEVICE_DELETED":
+                break
+            if tries <= 0:
+                raise QemuError(f"unplug {name}: the guest refused ({event['event']})")
+            time.sleep(1)
         self.qemu.command("object-del", id=f"mem-{name}")
 
     def resize_virtio_mem(self, size):
