@@ -9,6 +9,8 @@
 #include "check_util.h"
 #include "daemon/scan.h"
 #include "fakeroot.h"
+#include "host/hold-file.h"
+#include "host/rundir.h"
 
 /* The whole daemon but its main(), on a machine made of files. Nothing here depends on how fast the machine is that runs
  * the tests: they wait for what has to come, and only that waits had their least length is ever checked.
@@ -1282,6 +1284,265 @@ START_TEST(set_offline_by_others_while_we_were_away) {
 }
 END_TEST
 
+/* ---- holds ------------------------------------------------------------------------------------------------------- */
+
+static int open_run(void) {
+        int fd = rundir_open(fakeroot_path(f));
+
+        ck_assert_int_ge(fd, 0);
+        return fd;
+}
+
+/* As "memhpctl hold" does. usec: from now; 0: until released. */
+static uint32_t hold(const char *selector, uint64_t usec) {
+        int fd = open_run();
+        struct holds h;
+        char error[SELECTOR_ERROR_MAX];
+        unsigned line;
+        uint32_t id;
+
+        ck_assert_int_eq(hold_file_read(fd, &h, &line), 0);
+        ck_assert_int_eq(holds_add(&h, selector, usec ? hold_now_usec() + usec : 0, "as agreed", error), 0);
+        ck_assert_int_eq(hold_file_write(fd, &h), 0);
+        id = h.last_id;
+        holds_done(&h);
+        close(fd);
+        return id;
+}
+
+static void release_hold(uint32_t id) {
+        int fd = open_run();
+        struct holds h;
+        unsigned line;
+
+        ck_assert_int_eq(hold_file_read(fd, &h, &line), 0);
+        ck_assert(holds_remove(&h, id));
+        ck_assert_int_eq(hold_file_write(fd, &h), 0);
+        holds_done(&h);
+        close(fd);
+}
+
+#define WAITS "waits: a hold is on it (memhpctl hold lists them)"
+#define HELD_DIMM "dimm PNP0C80:00: 8 blocks 32-39 (1 GiB), node 1: "
+
+/* The new DIMM on node 1 waits, the one on node 2 does not. */
+static void meet_hold(void) {
+        fakeroot_add_dimm(f, "PNP0C80:00", 32, 8, 1);
+        fakeroot_add_dimm(f, "PNP0C80:01", 64, 4, 2);
+        settle();
+        check_writes(4);
+        check_zone(32, 8, "");
+        check_zone(64, 4, "Movable");
+        check_decision(35, ACTION_LEAVE_OFFLINE, REASON_HELD);
+        check_line(HELD_DIMM WAITS);
+}
+
+static void check_released(void) {
+        RUN_UNTIL(fakeroot_is_online(f, 32));
+        settle();
+        check_writes(12);
+        check_zone(32, 8, "Movable");
+        check_line(HELD_DIMM "online in Movable by rule \"dimms\" (%s:2)", config);
+        ck_assert_uint_eq(log_count(WAITS), 1);
+        check_no_line("lost race");
+        check_no_line("are online as wanted and");
+}
+
+static void overflow_some(unsigned n) {
+        for (unsigned i = 0; i < n; i++) {
+                fakeroot_overflow(f);
+                settle();
+        }
+}
+
+/* Set before the daemon started, or while it runs. */
+START_TEST(hold_until_released) {
+        uint32_t id = 0;
+
+        fakeroot_add_boot(f, 0, 4, 1);
+        if (_i == 0)
+                id = hold("node:1", 0);
+        start(DIMMS);
+        if (_i == 1) {
+                id = hold("node:1", 0);
+                run_for(50000);
+                settle();
+        }
+        meet_hold();
+        overflow_some(3); /* nothing is said or written again */
+        check_writes(4);
+        ck_assert_uint_eq(log_count(WAITS), 1);
+        release_hold(id);
+        check_released();
+        check_zone(0, 4, "Normal");
+}
+END_TEST
+
+START_TEST(hold_until_the_file_is_gone) {
+        (void) hold("device:PNP0C80:00", 0);
+        start(DIMMS);
+        meet_hold();
+        fakeroot_unlink(f, "run/memhpd/holds");
+        check_released();
+}
+END_TEST
+
+START_TEST(hold_until_it_expires) {
+        uint64_t begun = hold_now_usec();
+
+        start(DIMMS);
+        (void) hold("node:1", 400000);
+        (void) hold("node:1", 1); /* long over when it is seen */
+        run_for(50000);
+        settle();
+        fakeroot_add_dimm(f, "PNP0C80:00", 32, 8, 1);
+        fakeroot_add_dimm(f, "PNP0C80:01", 64, 4, 2);
+        RUN_UNTIL(fakeroot_is_online(f, 32));
+        ck_assert_uint_ge(hold_now_usec(), begun + 400000);
+        settle();
+        check_writes(12);
+        check_zone(32, 8, "Movable");
+        check_line(HELD_DIMM "online in Movable by rule \"dimms\" (%s:2)", config);
+}
+END_TEST
+
+/* One hold ends, another stays. */
+START_TEST(holds_overlap) {
+        uint32_t first = hold("node:1", 0), second = hold("32-39", 0);
+
+        start(DIMMS);
+        meet_hold();
+        release_hold(first);
+        run_for(50000);
+        settle();
+        check_writes(4);
+        check_zone(32, 8, "");
+        release_hold(second);
+        check_released();
+}
+END_TEST
+
+START_TEST(hold_survives_the_daemon) {
+        uint32_t id = hold("node:1", 0);
+
+        start(DIMMS);
+        meet_hold();
+        stop();
+        start_without_running();
+        settle();
+        check_writes(4);
+        check_zone(32, 8, "");
+        check_decision(35, ACTION_LEAVE_OFFLINE, REASON_HELD);
+        ck_assert_uint_eq(log_count(WAITS), 2); /* a daemon each */
+        release_hold(id);
+        RUN_UNTIL(fakeroot_is_online(f, 39));
+        settle();
+        check_writes(12);
+        check_zone(32, 8, "Movable");
+        check_line(HELD_DIMM "online in Movable by rule \"dimms\" (%s:2)", config);
+}
+END_TEST
+
+static const char *const torn[] = { "", "memhpd-holds 1\nlast 1\n", "memhpd-holds 1\nlast 1\nhold 1 0 nod:1\nend\n", "\xff\xfe\n" };
+
+START_TEST(torn_holds_stay) {
+        int fd;
+
+        (void) hold("node:1", 0);
+        start(DIMMS);
+        fd = open_run();
+        ck_assert_int_eq(rundir_write(fd, RUNDIR_HOLDS, torn[_i], strlen(torn[_i])), 0);
+        RUN_UNTIL(log_count("not used: torn or not written by memhpctl; the holds stay as they were"));
+        meet_hold();
+        overflow_some(1);
+        check_writes(4);
+        ck_assert_uint_eq(log_count("not used"), 1);
+        ck_assert_int_eq(rundir_remove(fd, RUNDIR_HOLDS), 0);
+        close(fd);
+        check_released();
+}
+END_TEST
+
+/* Only what is offline waits, and what an administrator wanted offline is no hold's business, before or after. */
+START_TEST(hold_touches_nothing_else) {
+        uint32_t id;
+
+        start(DIMMS);
+        fakeroot_add_dimm(f, "PNP0C80:00", 32, 4, 1);
+        settle();
+        check_writes(4);
+        ck_assert_int_eq(fakeroot_set_state(f, 33, "offline"), 0);
+        settle();
+        id = hold("all", 0);
+        run_for(50000);
+        settle();
+        overflow_some(1);
+        check_writes(4);
+        check_zone(32, 1, "Movable");
+        check_zone(34, 2, "Movable");
+        check_decision(33, ACTION_LEAVE_OFFLINE, REASON_HANDS_OFF);
+        check_no_line(WAITS);
+        release_hold(id);
+        run_for(50000);
+        settle();
+        check_writes(4);
+        check_zone(33, 1, "");
+}
+END_TEST
+
+/* Somebody brings online by hand what waits: that is theirs to do. */
+START_TEST(held_block_is_brought_online_by_others) {
+        uint32_t id = hold("node:1", 0);
+
+        start(DIMMS);
+        meet_hold();
+        ck_assert_int_eq(fakeroot_set_state(f, 32, "online_kernel"), 0);
+        settle();
+        check_zone(32, 1, "Normal");
+        check_no_line("lost race");
+        release_hold(id);
+        RUN_UNTIL(fakeroot_is_online(f, 39));
+        settle();
+        check_zone(32, 1, "Normal");
+        check_zone(33, 7, "Movable");
+        check_writes(11);
+}
+END_TEST
+
+START_TEST(held_block_is_unplugged) {
+        uint32_t id = hold("node:1", 0);
+
+        start(DIMMS);
+        meet_hold();
+        fakeroot_remove(f, 32, 8);
+        settle();
+        ck_assert_ptr_null(entry_of(32));
+        release_hold(id);
+        run_for(50000);
+        settle();
+        check_writes(4);
+}
+END_TEST
+
+/* ---- evidence that is hidden ------------------------------------------------------------------------------------- */
+
+/* It may be device memory: a rule about sources is not passed over for want of evidence. */
+START_TEST(hidden_evidence_leaves_offline) {
+        fakeroot_add_boot(f, 0, 4, 0);
+        fakeroot_set_iomem(f, FAKEROOT_IOMEM_HIDDEN);
+        start(QUIET RULES(RULE("node-2", "node = 2;", "online_movable") RULE("pmem", "source = \"pmem\";", "leave_offline")
+                          LAST("all", "", "online_movable")));
+        fakeroot_add_virtio_mem(f, "virtio0", 48, 2, 1);
+        fakeroot_add_virtio_mem(f, "virtio1", 64, 2, 2);
+        settle();
+        check_zone(48, 2, "");
+        check_zone(64, 2, "Movable");
+        check_decision(48, ACTION_LEAVE_OFFLINE, REASON_SOURCE_HIDDEN);
+        check_writes(2);
+        ck_assert_uint_eq(log_count("left offline: /proc/iomem shows nothing, and rule \"pmem\""), 1);
+}
+END_TEST
+
 /* ---- reload ------------------------------------------------------------------------------------------------------ */
 
 START_TEST(reload_decides_anew) {
@@ -1531,6 +1792,18 @@ int main(void) {
         tcase_add_test(c, set_offline_by_others_at_once);
         tcase_add_test(c, set_offline_by_others_before_we_knew);
         tcase_add_test(c, set_offline_by_others_while_we_were_away);
+        c = add_case(s, "holds");
+        tcase_add_loop_test(c, hold_until_released, 0, 2);
+        tcase_add_test(c, hold_until_the_file_is_gone);
+        tcase_add_test(c, hold_until_it_expires);
+        tcase_add_test(c, holds_overlap);
+        tcase_add_test(c, hold_survives_the_daemon);
+        tcase_add_loop_test(c, torn_holds_stay, 0, ARRAY_SIZE(torn));
+        tcase_add_test(c, hold_touches_nothing_else);
+        tcase_add_test(c, held_block_is_brought_online_by_others);
+        tcase_add_test(c, held_block_is_unplugged);
+        c = add_case(s, "hidden");
+        tcase_add_test(c, hidden_evidence_leaves_offline);
         c = add_case(s, "reload");
         tcase_add_test(c, reload_decides_anew);
         tcase_add_test(c, reload_of_a_bad_file);
