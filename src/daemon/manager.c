@@ -125,7 +125,7 @@ static int facts_read_block(struct manager *m, struct entry *e, const struct nod
         b.hands_off = e->hands_off;
         b.rolled_back = e->rolled_back;
         b.held = b.state == BLOCK_OFFLINE && holds_find(&m->holds, &b, sysfs_block_size(m->fs), hold_now_usec());
-        if (!b.held && e->decided && e->reason == REASON_HELD)
+        if (b.state == BLOCK_OFFLINE && !b.held && e->decided && e->reason == REASON_HELD)
                 e->add = 0; /* released, it is another add, decided as one */
         e->known = true;
         e->identity = b.identity ?: e->identity;
@@ -176,6 +176,8 @@ static void manager_meet_online(struct manager *m, struct entry *e, const struct
 
         if (b->state != BLOCK_ONLINE || e->arrival != ARRIVAL_HOT || (e->decided && e->outcome != OUTCOME_NONE))
                 return;
+        if (e->decided && e->reason == REASON_HELD)
+                return; /* whoever asked us to wait may have meant to do it */
         policy_want(m->policy, b, manager_around(m, false), &wanted);
         entry_set_decision(e, &wanted);
         e->outcome = outcome_judge_online(wanted.action, b);
@@ -352,7 +354,7 @@ void manager_handle_change(struct manager *m, struct entry *e) {
                 e->stage = STAGE_IDLE; /* a retry is no longer needed */
                 e->hands_off = e->rolled_back = false;
                 if (!e->decided || e->reason == REASON_HANDS_OFF || e->reason == REASON_STARTUP ||
-                    e->reason == REASON_ROLLED_BACK)
+                    e->reason == REASON_HELD || e->reason == REASON_ROLLED_BACK)
                         return; /* left to others: it is theirs to bring online */
                 e->outcome = outcome_judge_online((enum action) e->action, &b);
                 manager_report(m, e, b.zones, 0);
