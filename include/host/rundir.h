@@ -9,10 +9,13 @@
 
 #define RUNDIR_STATE "state"             /* core/state.h */
 #define RUNDIR_HOLDS "holds"             /* core/holds.h */
+#define RUNDIR_HOLDS_LOCK ".holds.lock"
 #define RUNDIR_AUTO_ONLINE "auto_online" /* what auto_online_blocks was before memhpd changed it */
 
 /* The directory, made if need be. A descriptor, or negative errno. root: "/" or the tree to look in. */
 int rundir_open(const char *root);
+/* The same for those who only read: -ENOENT where it was never made. */
+int rundir_find(const char *root);
 
 /* Be told of files that come and go there: the folder's path, to be freed. */
 char *rundir_path(const char *root);

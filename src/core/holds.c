@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "core/holds.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
@@ -19,10 +18,10 @@ void holds_done(struct holds *h) {
         *h = (struct holds) {};
 }
 
-/* One line of printable ASCII: it is written to a file of lines, to logs and to terminals. */
+/* One line of printable ASCII, whatever the locale: it is written to a file of lines, to logs and to terminals. */
 static bool is_clean(const char *s, size_t size, bool blanks) {
         for (size_t i = 0; i < size; i++)
-                if (!isprint((unsigned char) s[i]) || (s[i] == ' ' && !blanks))
+                if (s[i] < ' ' || s[i] > '~' || (s[i] == ' ' && !blanks))
                         return false;
         return true;
 }

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "ctl/verb.h"
 #include "host/hold-file.h"
@@ -21,20 +22,20 @@ static const struct column columns[] = {
 
 const struct column_set hold_columns = { columns, ARRAY_SIZE(columns) };
 
-/* The folder, locked where the file is to be changed, and what it holds. Complains. */
-static enum status open_holds(const struct options *o, bool change, int *ret_fd, struct holds *ret) {
-        _cleanup_close_ int fd = -1;
+/* The folder and what it holds, locked where the file is to be changed (ret_lock is not NULL). Complains. */
+static enum status open_holds(const struct options *o, int *ret_lock, int *ret_fd, struct holds *ret) {
+        _cleanup_close_ int fd = -1, lock = -1;
         unsigned line = 0;
         int r;
 
-        fd = rundir_open(o->sysroot);
-        if (fd == -ENOENT && !change) {
+        fd = ret_lock ? rundir_open(o->sysroot) : rundir_find(o->sysroot);
+        if (fd == -ENOENT && !ret_lock && access(o->sysroot, F_OK) == 0) {
                 *ret = (struct holds) {};
                 return STATUS_DONE;
         }
         r = fd;
-        if (r >= 0 && change)
-                r = hold_file_lock(fd);
+        if (r >= 0 && ret_lock)
+                r = lock = hold_file_lock(fd);
         if (r >= 0)
                 r = hold_file_read(fd, ret, &line);
         if (r == -ENOMEM)
@@ -46,6 +47,8 @@ static enum status open_holds(const struct options *o, bool change, int *ret_fd,
         if (r < 0)
                 return STATUS_FAILED;
         *ret_fd = TAKE_FD(fd);
+        if (ret_lock)
+                *ret_lock = TAKE_FD(lock);
         return STATUS_DONE;
 }
 
@@ -70,12 +73,13 @@ static char *format_left(const struct hold *hold, uint64_t now) {
 }
 
 static json_t *json_hold(const struct hold *hold, uint64_t now) {
+        uint64_t left = hold_is_over(hold, now) ? 0 : hold->expires_usec - now;
         json_t *object = json_new_object();
 
         json_set(object, "id", json_unsigned(hold->id));
         json_set(object, "selector", json_text(hold->text));
         json_set(object, "reason", *hold->reason ? json_text(hold->reason) : json_null());
-        json_set(object, "left_usec", hold->expires_usec ? json_unsigned(hold->expires_usec - now) : json_null());
+        json_set(object, "left_usec", hold->expires_usec ? json_unsigned(left) : json_null());
         return object;
 }
 
@@ -90,7 +94,7 @@ static enum status list_holds(const struct options *o) {
 
         if (column_choice_parse(&hold_columns, o->columns, &choice) < 0)
                 return STATUS_USAGE;
-        status = open_holds(o, false, &fd, &holds);
+        status = open_holds(o, NULL, &fd, &holds);
         if (status != STATUS_DONE)
                 return status;
         array = json_new_array();
@@ -119,7 +123,7 @@ static enum status list_holds(const struct options *o) {
 
 enum status verb_hold(const struct options *o, char *const *args) {
         _cleanup_(holds_done) struct holds holds = {};
-        _cleanup_close_ int fd = -1;
+        _cleanup_close_ int fd = -1, lock = -1;
         char error[SELECTOR_ERROR_MAX] = "";
         uint64_t expires = 0, duration;
         enum status status;
@@ -136,10 +140,10 @@ enum status verb_hold(const struct options *o, char *const *args) {
                         complain("--for %s: not a time; write a number and us, ms, s, min or h", o->duration);
                         return STATUS_USAGE;
                 }
-                if (__builtin_add_overflow(hold_now_usec(), duration, &expires))
+                if (__builtin_add_overflow(hold_now_usec(), duration, &expires) || expires > INT64_MAX)
                         expires = 0; /* longer than any machine runs */
         }
-        status = open_holds(o, true, &fd, &holds);
+        status = open_holds(o, &lock, &fd, &holds);
         if (status != STATUS_DONE)
                 return status;
         r = holds_add(&holds, args[0], expires, args[1] ?: "", error);
@@ -166,7 +170,7 @@ enum status verb_hold(const struct options *o, char *const *args) {
 
 enum status verb_release(const struct options *o, char *const *args) {
         _cleanup_(holds_done) struct holds holds = {};
-        _cleanup_close_ int fd = -1;
+        _cleanup_close_ int fd = -1, lock = -1;
         enum status status;
         uint32_t id = 0;
 
@@ -174,7 +178,7 @@ enum status verb_release(const struct options *o, char *const *args) {
                 complain("%s: not the number of a hold; \"memhpctl hold\" lists them", args[0]);
                 return STATUS_USAGE;
         }
-        status = open_holds(o, true, &fd, &holds);
+        status = open_holds(o, &lock, &fd, &holds);
         if (status != STATUS_DONE)
                 return status;
         if (id == 0)

@@ -10,10 +10,10 @@
 #include "host/rundir.h"
 
 static void schedule_expiry(struct manager *m) {
-        uint64_t now = hold_now_usec(), next = holds_next_expiry(&m->holds, now);
+        uint64_t next = holds_next_expiry(&m->holds, hold_now_usec());
 
         if (next != UINT64_MAX)
-                (void) sd_event_source_set_time_relative(m->hold_timer, next - now);
+                (void) sd_event_source_set_time(m->hold_timer, next);
         (void) sd_event_source_set_enabled(m->hold_timer, next != UINT64_MAX ? SD_EVENT_ONESHOT : SD_EVENT_OFF);
 }
 

@@ -2,6 +2,7 @@
 #include "host/hold-file.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sys/file.h>
 #include <time.h>
 
@@ -37,5 +38,7 @@ int hold_file_write(int dir_fd, const struct holds *h) {
 }
 
 int hold_file_lock(int dir_fd) {
-        return flock(dir_fd, LOCK_EX) < 0 ? -errno : 0;
+        _cleanup_close_ int fd = openat(dir_fd, RUNDIR_HOLDS_LOCK, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+
+        return fd < 0 || flock(fd, LOCK_EX) < 0 ? -errno : TAKE_FD(fd);
 }

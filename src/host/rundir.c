@@ -10,16 +10,24 @@
 /* A run takes 50 bytes at most; nobody has this many scattered devices. */
 #define FILE_SIZE_MAX (16 * 1024 * 1024)
 
-int rundir_open(const char *root) {
+static int open_below(const char *root, bool make) {
         _cleanup_close_ int root_fd = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
         int fd;
 
         if (root_fd < 0)
                 return -errno;
-        if (mkdirat(root_fd, RUN_DIR, 0755) < 0 && errno != EEXIST)
+        if (make && mkdirat(root_fd, RUN_DIR, 0755) < 0 && errno != EEXIST)
                 return -errno;
         fd = openat(root_fd, RUN_DIR, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
         return fd < 0 ? -errno : fd;
+}
+
+int rundir_open(const char *root) {
+        return open_below(root, true);
+}
+
+int rundir_find(const char *root) {
+        return open_below(root, false);
 }
 
 char *rundir_path(const char *root) {
