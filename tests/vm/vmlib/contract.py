@@ -57,6 +57,7 @@ def without_prefix(line):
 EVENTS_LOST = re.compile(r"^.*\buevents were lost\b.*$", re.IGNORECASE | re.MULTILINE)
 SET_OFFLINE = r"was set offline\b.*\bstays offline"
 STARTUP_IGNORED = r"left offline\b.*\bstartup is \"ignore\""
+WAITS = r"waits: a hold is on it"
 STATE_FILE = "/run/memhpd/state"
 STATE_REFUSED = re.compile(r"^.*/run/memhpd/state\b.*\b(torn or not written by memhpd|not used)\b.*$", re.MULTILINE)
 
