@@ -35,6 +35,7 @@ static inline void generate_block(struct prng *p, struct block *ret) {
         b.removable = prng_below(p, 2);
         b.at_startup = prng_below(p, 2);
         b.hands_off = prng_below(p, 8) == 0;
+        b.held = prng_below(p, 8) == 0;
         b.rolled_back = prng_below(p, 8) == 0;
         b.held = prng_below(p, 8) == 0;
         b.source_hidden = prng_below(p, 8) == 0;
@@ -46,6 +47,9 @@ static inline void generate_block(struct prng *p, struct block *ret) {
         for (unsigned i = prng_below(p, 4); i > 0; i--)
                 node_set_add(&b.nodes, prng_below(p, 8) ? prng_below(p, 4) : prng_below(p, NODES_MAX));
         b.source = (enum source) prng_below(p, _SOURCE_MAX);
+        b.source_hidden = prng_below(p, 4) == 0;
+        if (b.source_hidden)
+                b.source = SOURCE_UNKNOWN;
         if (prng_below(p, 3))
                 b.device_size = (1 + prng_below(p, 16)) * BLOCK_SIZE;
         block_set_device(&b, some_devices[prng_below(p, ARRAY_SIZE(some_devices))]);

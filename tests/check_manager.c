@@ -1530,15 +1530,18 @@ END_TEST
 START_TEST(hidden_evidence_leaves_offline) {
         fakeroot_add_boot(f, 0, 4, 0);
         fakeroot_set_iomem(f, FAKEROOT_IOMEM_HIDDEN);
-        start(QUIET RULES(RULE("node-2", "node = 2;", "online_movable") RULE("pmem", "source = \"pmem\";", "leave_offline")
+        start(QUIET RULES(RULE("node-2", "node = 2;", "online_movable") RULE("cxl", "source = \"cxl\"; node = 3;", "leave_offline")
+                          RULE("pmem", "source = \"pmem\"; node = \"0-2\";", "leave_offline")
                           LAST("all", "", "online_movable")));
         fakeroot_add_virtio_mem(f, "virtio0", 48, 2, 1);
         fakeroot_add_virtio_mem(f, "virtio1", 64, 2, 2);
+        fakeroot_add_virtio_mem(f, "virtio2", 80, 2, 4); /* no rule about sources is about node 4 */
         settle();
         check_zone(48, 2, "");
         check_zone(64, 2, "Movable");
+        check_zone(80, 2, "Movable");
         check_decision(48, ACTION_LEAVE_OFFLINE, REASON_SOURCE_HIDDEN);
-        check_writes(2);
+        check_writes(4);
         ck_assert_uint_eq(log_count("left offline: /proc/iomem shows nothing, and rule \"pmem\""), 1);
 }
 END_TEST

@@ -49,6 +49,8 @@ struct match_subject {
 
 void match_subject_init(struct match_subject *s, const struct block *b, platform_mask platforms);
 bool match_subject(const struct match *m, const struct match_subject *s, enum match_key *ret_failed);
+/* The source is not what the rule asks for, but could be, were it known: all that does not hang on it holds. */
+bool match_may_hide(const struct match *m, const struct match_subject *s);
 
 /* Does a match everything that b matches? Then a rule with b, coming later, is never reached. */
 bool match_covers(const struct match *a, const struct match *b);

@@ -118,6 +118,10 @@ bool match_subject(const struct match *m, const struct match_subject *s, enum ma
         return false;
 }
 
+bool match_may_hide(const struct match *m, const struct match_subject *s) {
+        return !match_source(m, s) && match_node(m, s) && match_address(m, s) && match_platform(m, s) && match_tier(m, s);
+}
+
 bool match_block(const struct match *m, const struct block *b, platform_mask platforms, enum match_key *ret_failed) {
         struct match_subject s;
 

@@ -154,7 +154,7 @@ static void decide(const struct policy *p, const struct block *b, const struct s
 
         match_subject_init(&subject, b, s->platforms);
         for (size_t i = 0; i < p->n_rules; i++) {
-                if (b->source_hidden && p->rules[i].match.sources) {
+                if (b->source_hidden && match_may_hide(&p->rules[i].match, &subject)) {
                         /* It may be what this rule is about: device memory put online by mistake is hard to take back. */
                         d.reason = REASON_SOURCE_HIDDEN;
                         d.rule = (int) i;

@@ -32,7 +32,7 @@ tolerated="$tolerated"'|_GLOBAL_OFFSET_TABLE_|_ITM_.*|__gmon_start__|__fentry__|
 allowed_in() {
         case $1 in
         policy)
-                echo "snprintf free malloc node_set_next block_state_to_string match_subject match_subject_init match_covers match_done" \
+                echo "snprintf free malloc node_set_next block_state_to_string match_subject match_subject_init match_may_hide match_covers match_done" \
                         "balance_allows balance_describe"
                 ;;
         match) echo "fnmatch free node_set_next ranges_contain ranges_done" ;;
