@@ -1524,6 +1524,29 @@ START_TEST(held_block_is_unplugged) {
 }
 END_TEST
 
+/* A part of a device waits: no reason to take back the rest. */
+START_TEST(hold_of_a_part) {
+        uint32_t id = hold("32-33", 0);
+
+        start(QUIET RULES("{ name = \"dimms\"; action = \"online_movable\"; on_partial = \"rollback\"; }"));
+        fakeroot_add_dimm(f, "PNP0C80:00", 32, 8, 1);
+        settle();
+        run_for(300000);
+        settle();
+        check_writes(6);
+        check_zone(32, 2, "");
+        check_zone(34, 6, "Movable");
+        check_line("dimm PNP0C80:00: 2 blocks 32-33 (256 MiB), node 1: " WAITS);
+        check_no_line("are online as wanted and");
+        release_hold(id);
+        RUN_UNTIL(fakeroot_is_online(f, 33));
+        settle();
+        check_writes(8);
+        check_zone(32, 8, "Movable");
+        check_no_line("are online as wanted and");
+}
+END_TEST
+
 /* ---- evidence that is hidden ------------------------------------------------------------------------------------- */
 
 /* It may be device memory: a rule about sources is not passed over for want of evidence. */
@@ -1805,6 +1828,7 @@ int main(void) {
         tcase_add_test(c, hold_touches_nothing_else);
         tcase_add_test(c, held_block_is_brought_online_by_others);
         tcase_add_test(c, held_block_is_unplugged);
+        tcase_add_test(c, hold_of_a_part);
         c = add_case(s, "hidden");
         tcase_add_test(c, hidden_evidence_leaves_offline);
         c = add_case(s, "reload");
