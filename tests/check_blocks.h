@@ -37,8 +37,6 @@ static inline void generate_block(struct prng *p, struct block *ret) {
         b.hands_off = prng_below(p, 8) == 0;
         b.held = prng_below(p, 8) == 0;
         b.rolled_back = prng_below(p, 8) == 0;
-        b.held = prng_below(p, 8) == 0;
-        b.source_hidden = prng_below(p, 8) == 0;
         b.zones_known = prng_below(p, 4);
         b.zones = (zone_mask) prng_below(p, 1u << _ZONE_MAX);
         if (prng_below(p, 2)) /* what is usual, more often */
