@@ -56,6 +56,8 @@ void manager_enqueue(struct manager *m, struct entry *e);
 void manager_handle_change(struct manager *m, struct entry *e);
 void manager_handle_result(struct manager *m, const struct apply_result *result);
 void manager_flush_report(struct manager *m);
+/* There may be hot-adds to close, though nothing is to be reported. */
+void manager_wake_report(struct manager *m);
 /* The entry of a block that is there; an old one only if it is of the same memory. NULL: no memory. */
 struct entry *manager_meet_block(struct manager *m, uint32_t block);
 /* The block was unplugged; its entry is about to go. */

@@ -42,6 +42,8 @@ int apply_submit(struct apply *a, const struct apply_job *job);
 void apply_cancel(struct apply *a, uint32_t block);
 /* The job at the kernel right now, and since when (CLOCK_MONOTONIC). False: none. */
 bool apply_current(struct apply *a, struct apply_job *ret, uint64_t *ret_since_usec);
+/* Is the dax device being brought online as a whole, or was it just? Then its blocks that are found online are our doing. */
+bool apply_brings_whole(struct apply *a, const char *dax);
 /* Interrupt the write that is under way: it ends with -EINTR, if the kernel allows. */
 void apply_interrupt(struct apply *a);
 /* Jobs whose results were not taken yet. */

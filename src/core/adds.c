@@ -8,7 +8,8 @@ static bool add_takes(const struct add *a, const struct block *b) {
                 return false;
         if (b->device[0] || a->device[0])
                 return strcmp(a->device, b->device) == 0;
-        return a->node == node_set_next(&b->nodes, 0) && (b->index == a->last + 1 || b->index + 1 == a->first);
+        return a->node == node_set_next(&b->nodes, 0) &&
+               (b->index == a->last + UINT64_C(1) || b->index + UINT64_C(1) == a->first);
 }
 
 struct add *adds_join(struct adds *a, const struct block *b, uint64_t now) {
@@ -18,6 +19,8 @@ struct add *adds_join(struct adds *a, const struct block *b, uint64_t now) {
                 if (add_takes(&a->ring[i], b))
                         add = &a->ring[i];
         if (!add) {
+                if (a->last_number == UINT32_MAX) /* of a file, hardly by counting; 0 is none */
+                        a->last_number = 0;
                 /* The slot of the oldest, open or not: what is bounded cannot wait. */
                 add = &a->ring[a->last_number % ADDS_MAX];
                 if (a->n < ADDS_MAX)

@@ -43,7 +43,7 @@ static bool parse_unaligned(const char *text, struct kernlog_line *l) {
 }
 
 /* "acpi PNP0C80:01: add_memory failed" · "kmem dax0.0: mapping0: 0x… memory add failed" · "virtio_mem virtio0: adding
- * memory failed: -12" · "hv_balloon: hot_add memory failed error: -17": SUBSYSTEM DEVICE: …, and an error at the end */
+ * memory failed: -12" · "hv_balloon: hot_add memory failed error is -17": SUBSYSTEM DEVICE: …, and an error at the end */
 static bool parse_failed(const char *text, struct kernlog_line *l) {
         static const char *const phrases[] = {
                 "add_memory failed", "memory add failed", "adding memory failed", "hot_add memory failed",
@@ -60,8 +60,8 @@ static bool parse_failed(const char *text, struct kernlog_line *l) {
         if (blank && colon && blank < colon && memchr(blank + 1, ' ', (size_t) (colon - blank - 1)) == NULL)
                 snprintf(l->device, sizeof(l->device), "%.*s", (int) MIN((size_t) (colon - blank - 1), sizeof(l->device) - 1),
                          blank + 1);
-        minus = strstr(phrase, ": -");
-        if (minus && parse_u64n(minus + 3, strspn(minus + 3, "0123456789"), &error) >= 0 && error < 4096)
+        minus = strstr(phrase, " -");
+        if (minus && parse_u64n(minus + 2, strspn(minus + 2, "0123456789"), &error) >= 0 && error < 4096)
                 l->error = -(int) error;
         return true;
 }

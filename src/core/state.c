@@ -29,7 +29,7 @@ static const char *const kinds[_SAVED_MAX] = {
 static enum saved_kind entry_kind(const struct entry *e) {
         if (!e->known)
                 return _SAVED_MAX;
-        if (e->state != BLOCK_OFFLINE) /* also on its way there, by somebody's will */
+        if (e->state != BLOCK_OFFLINE && !e->rolled_back) /* also on its way there, by somebody's will and not by ours */
                 return SAVED_ONLINE;
         return e->hands_off     ? SAVED_HANDS_OFF
                : e->rolled_back ? SAVED_ROLLED_BACK

@@ -129,7 +129,10 @@ bool auto_online_take(const struct sysfs *fs, int dir_fd, const struct policy *p
         if (r < 0) {
                 journal_print(LOG_WARNING, MESSAGE_WARNING, "auto_online_blocks cannot be set to \"%s\": %s", wanted,
                               strerror(-r));
-                if (!taken)
+                snprintf(record.ours, sizeof(record.ours), "%s", now); /* as it was before, and still is */
+                if (taken)
+                        (void) write_record(dir_fd, &record);
+                else
                         (void) rundir_remove(dir_fd, RUNDIR_AUTO_ONLINE);
                 return false;
         }

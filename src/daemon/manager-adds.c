@@ -6,9 +6,10 @@
 #include "daemon/journal.h"
 #include "daemon/manager-internal.h"
 
-/* Memory that was online when the daemon came is nobody's add; nor is what is neither online nor offline, yet. */
+/* Memory that was online when the daemon came, or that somebody set offline, is nobody's add; nor is what is neither online
+ * nor offline, yet. */
 void manager_join_add(struct manager *m, struct entry *e, const struct block *b) {
-        if (e->add || (b->state != BLOCK_OFFLINE && (b->state != BLOCK_ONLINE || e->arrival != ARRIVAL_HOT)))
+        if (e->add || b->hands_off || (b->state != BLOCK_OFFLINE && (b->state != BLOCK_ONLINE || e->arrival != ARRIVAL_HOT)))
                 return;
         e->add = adds_join(&m->adds, b, manager_now_usec(m))->number;
         e->settled = false;
@@ -52,6 +53,11 @@ void manager_decide(struct manager *m, struct entry *e, const struct block *b, s
                 add->decision = d;
                 add->decided_size = dynamic ? 0 : block_balance_size(&whole);
         }
+        if (add && !add->end_usec && b->rolled_back && !b->hands_off && !add->decided) {
+                /* Before a restart. It gets another try under another rule than the one it would go by. */
+                add->decided = true;
+                policy_want(m->policy, b, around, &add->decision);
+        }
         manager_expect(m, b, &d, add ? block_balance_size(&whole) : b->size);
         *ret = d;
 }
@@ -78,6 +84,8 @@ void manager_settle(struct manager *m, struct entry *e) {
                 return;
         e->settled = true;
         add_settle(add, entry_fate(e), manager_now_usec(m));
+        if (add->n_pending == 0)
+                manager_wake_report(m);
 }
 
 /* ---- rollback ----------------------------------------------------------------------------------------------------- */
@@ -95,6 +103,7 @@ static void submit_offline(struct manager *m, struct entry *e, struct add *add) 
         if (apply_submit(m->apply, &job) < 0)
                 return; /* it stays online: less than was asked for, but memory that can be used */
         e->stage = STAGE_APPLYING;
+        e->rolled_back = true; /* from now on: whoever starts after us must not take it for an administrator's doing */
         e->settled = false;
         add->n_pending++;
 }
@@ -115,6 +124,7 @@ static void roll_back(struct manager *m, struct add *add) {
         }
         (void) sd_event_source_set_time_relative(m->patience_timer, m->policy->offline_timeout_usec);
         (void) sd_event_source_set_enabled(m->patience_timer, SD_EVENT_ONESHOT);
+        manager_state_changed(m, true);
 }
 
 /* A block of a device that is taken back, as it was read back. */

@@ -24,6 +24,16 @@ void manager_flush_report(struct manager *m) {
         tally_clear(&m->tally);
 }
 
+void manager_wake_report(struct manager *m) {
+        int enabled = SD_EVENT_OFF;
+
+        (void) sd_event_source_get_enabled(m->report_timer, &enabled);
+        if (enabled != SD_EVENT_OFF)
+                return;
+        (void) sd_event_source_set_time_relative(m->report_timer, REPORT_DELAY_USEC);
+        (void) sd_event_source_set_enabled(m->report_timer, SD_EVENT_ONESHOT);
+}
+
 static enum zone entry_zone(zone_mask zones) {
         return zones && !(zones & (zones - 1)) ? (enum zone) __builtin_ctz(zones) : _ZONE_INVALID;
 }
@@ -183,6 +193,8 @@ static void manager_meet_online(struct manager *m, struct entry *e, const struct
         e->outcome = outcome_judge_online(wanted.action, b);
         if (e->outcome == OUTCOME_ALREADY && m->delegated)
                 e->outcome = OUTCOME_DELEGATED;
+        else if (e->outcome == OUTCOME_ALREADY && apply_brings_whole(m->apply, b->device))
+                e->outcome = OUTCOME_DONE;
         manager_report(m, e, b->zones, 0);
 }
 
@@ -254,6 +266,8 @@ int manager_process(struct manager *m, struct entry *e, const struct node_map *n
         else if (!decided || before.action != decision.action || before.reason != decision.reason ||
                  before.rule != decision.rule)
                 manager_report(m, e, 0, 0);
+        else
+                manager_settle(m, e);
         return 0;
 }
 

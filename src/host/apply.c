@@ -25,6 +25,7 @@ struct apply {
         const struct apply_job *current; /* at the kernel; NULL: none */
         uint64_t current_since;
         bool unwanted; /* its result */
+        char whole[sizeof(((struct apply_job *) 0)->dax)]; /* the dax device last brought online as a whole, or being so */
         int event_fd;
 };
 
@@ -35,26 +36,37 @@ static uint64_t now_usec(void) {
         return (uint64_t) ts.tv_sec * 1000000 + (uint64_t) ts.tv_nsec / 1000;
 }
 
-static int write_job(const struct sysfs *fs, const struct apply_job *job) {
+static void set_whole(struct apply *a, const char *dax) {
+        pthread_mutex_lock(&a->lock);
+        snprintf(a->whole, sizeof(a->whole), "%s", dax);
+        pthread_mutex_unlock(&a->lock);
+}
+
+static int write_job(struct apply *a, const struct apply_job *job) {
         const char *word = action_to_state(job->action) ?: "offline";
+        const struct sysfs *fs = a->fs;
         struct block b;
 
         /* The first block of a dax device brings all of them online; for the others there is nothing left to do. */
-        if (job->dax[0] && job->action != ACTION_LEAVE_OFFLINE && sysfs_write_dax_state(fs, job->dax, word) >= 0 &&
-            sysfs_read_block_zones(fs, job->block, &b) >= 0 && b.state == BLOCK_ONLINE)
-                return 0;
+        if (job->dax[0] && job->action != ACTION_LEAVE_OFFLINE) {
+                set_whole(a, job->dax); /* before: others look at its blocks meanwhile */
+                if (sysfs_write_dax_state(fs, job->dax, word) >= 0 && sysfs_read_block_zones(fs, job->block, &b) >= 0 &&
+                    b.state == BLOCK_ONLINE)
+                        return 0;
+                set_whole(a, "");
+        }
         return sysfs_write_state(fs, job->block, word);
 }
 
-static void run_job(const struct sysfs *fs, const struct apply_job *job, struct apply_result *ret) {
+static void run_job(struct apply *a, const struct apply_job *job, struct apply_result *ret) {
         uint64_t start = now_usec();
         struct block after = { .state = BLOCK_STATE_OTHER };
         struct apply_result result = { .block = job->block, .action = job->action };
         int r;
 
-        result.error = write_job(fs, job);
+        result.error = write_job(a, job);
         result.write_usec = now_usec() - start;
-        r = sysfs_read_block_zones(fs, job->block, &after);
+        r = sysfs_read_block_zones(a->fs, job->block, &after);
         if (job->action == ACTION_LEAVE_OFFLINE)
                 result.outcome = outcome_judge_offline(result.error, r == -ENOENT ? NULL : &after);
         else
@@ -83,7 +95,7 @@ static void *apply_thread(void *userdata) {
                 a->unwanted = false;
                 pthread_mutex_unlock(&a->lock);
 
-                run_job(a->fs, &job, &result);
+                run_job(a, &job, &result);
 
                 pthread_mutex_lock(&a->lock);
                 a->current = NULL;
@@ -237,6 +249,15 @@ bool apply_current(struct apply *a, struct apply_job *ret, uint64_t *ret_since_u
         }
         pthread_mutex_unlock(&a->lock);
         return busy;
+}
+
+bool apply_brings_whole(struct apply *a, const char *dax) {
+        bool whole;
+
+        pthread_mutex_lock(&a->lock);
+        whole = dax[0] && strcmp(a->whole, dax) == 0;
+        pthread_mutex_unlock(&a->lock);
+        return whole;
 }
 
 void apply_interrupt(struct apply *a) {

@@ -76,7 +76,7 @@ int rundir_read(int dir_fd, const char *name, char **ret, size_t *ret_size) {
         struct stat st;
 
         if (fd < 0)
-                return errno == ELOOP ? -EPERM : -errno;
+                return errno == ELOOP || errno == ENXIO ? -EPERM : -errno; /* a link, a socket */
         if (fstat(fd, &st) < 0)
                 return -errno;
         if (!S_ISREG(st.st_mode) || (st.st_uid != 0 && st.st_uid != geteuid()) || (st.st_mode & (S_IWGRP | S_IWOTH)))
