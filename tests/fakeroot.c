@@ -21,6 +21,7 @@
 
 #define MEMORY_DIR "sys/devices/system/memory"
 #define NODE_DIR "sys/devices/system/node"
+#define DAX_DIR "sys/bus/dax/devices"
 #define PATH_SIZE 256
 
 /* What was plugged at once: one resource in /proc/iomem. */
@@ -61,6 +62,12 @@ struct template {
         unsigned number;
 };
 
+struct dax_device {
+        char name[32];
+        char state[20]; /* the last word that did something */
+        int error;
+};
+
 struct fakeroot {
         struct fakeroot *next;
         char path[PATH_SIZE];
@@ -77,6 +84,10 @@ struct fakeroot {
         size_t n_faults, capacity_faults;
         struct fakeroot_write *writes;
         size_t n_writes, capacity_writes;
+        struct dax_device *dax;
+        size_t n_dax, capacity_dax;
+        struct fakeroot_write *dax_writes;
+        size_t n_dax_writes, capacity_dax_writes;
         struct template *templates;
         size_t n_templates, capacity_templates;
         unsigned n_files;
@@ -294,6 +305,8 @@ struct fakeroot *fakeroot_free(struct fakeroot *f) {
         free(f->blocks);
         free(f->faults);
         free(f->writes);
+        free(f->dax);
+        free(f->dax_writes);
         queue_done(&f->events);
         pthread_cond_destroy(&f->holds);
         close(f->fd);
@@ -546,6 +559,24 @@ static void make_block(struct fakeroot *f, struct fake_block *b) {
                 make_firmware_link(f, b);
 }
 
+static int store_state(struct fakeroot *f, uint32_t block, const char *word);
+
+/* mm/memory_hotplug.c: add_memory_resource(), when all blocks are there. */
+static void auto_online(struct fakeroot *f, uint32_t first, uint32_t n) {
+        char word[20] = "";
+        int fd = openat(f->fd, MEMORY_DIR "/auto_online_blocks", O_RDONLY | O_CLOEXEC);
+
+        if (fd < 0)
+                return;
+        CHECK(read(fd, word, sizeof(word) - 1) >= 0);
+        close(fd);
+        word[strcspn(word, "\n")] = '\0';
+        if (strcmp(word, "offline") == 0)
+                return;
+        for (uint32_t i = 0; i < n; i++)
+                (void) store_state(f, first + i, word);
+}
+
 static void add_region(struct fakeroot *f, const struct region *region, int node, bool boot) {
         const char *zones = f->traits.zones ? f->traits.zones : "Normal Movable";
         size_t number = f->n_regions, at;
@@ -575,6 +606,8 @@ static void add_region(struct fakeroot *f, const struct region *region, int node
                 if (!boot)
                         push_event(f, UEVENT_ADD, region->first + i);
         }
+        if (!boot)
+                auto_online(f, region->first, region->n);
         pthread_mutex_unlock(&lock);
 }
 
@@ -924,6 +957,70 @@ int __wrap_sysfs_write_state(const struct sysfs *fs, uint32_t index, const char 
         r = f ? do_write(f, index, word) : 0;
         pthread_mutex_unlock(&lock);
         return f ? r : __real_sysfs_write_state(fs, index, word);
+}
+
+void fakeroot_add_dax_state(struct fakeroot *f, const char *device, int error) {
+        char path[PATH_SIZE];
+
+        format(path, DAX_DIR "/%s/state", device);
+        fakeroot_write(f, path, "offline\n");
+        pthread_mutex_lock(&lock);
+        CHECK(GROW(f->dax, f->n_dax, f->capacity_dax));
+        f->dax[f->n_dax] = (struct dax_device) { .state = "offline", .error = error };
+        snprintf(f->dax[f->n_dax++].name, sizeof(f->dax->name), "%s", device);
+        pthread_mutex_unlock(&lock);
+}
+
+size_t fakeroot_count_dax_writes(struct fakeroot *f, const char *word) {
+        size_t n = 0;
+
+        pthread_mutex_lock(&lock);
+        for (size_t i = 0; i < f->n_dax_writes; i++)
+                n += strcmp(f->dax_writes[i].word, word) == 0;
+        pthread_mutex_unlock(&lock);
+        return n;
+}
+
+/* drivers/dax/kmem.c: state_store(). The same word again does nothing, whatever became of the blocks since. */
+static int store_dax_state(struct fakeroot *f, struct dax_device *d, const char *word) {
+        if (strcmp(d->state, word) == 0)
+                return 0;
+        if (d->error)
+                return -d->error;
+        for (size_t i = 0; i < f->n_blocks; i++)
+                if (strcmp(f->regions[f->blocks[i].region].parents[1], d->name) == 0)
+                        (void) store_state(f, f->blocks[i].index, word);
+        snprintf(d->state, sizeof(d->state), "%s", word);
+        return 0;
+}
+
+static int do_dax_write(struct fakeroot *f, const char *device, const char *word) {
+        int r = -ENOENT;
+
+        for (size_t i = 0; i < f->n_dax && r == -ENOENT; i++)
+                if (strcmp(f->dax[i].name, device) == 0)
+                        r = store_dax_state(f, &f->dax[i], word);
+        if (r == -ENOENT)
+                return r;
+        CHECK(GROW(f->dax_writes, f->n_dax_writes, f->capacity_dax_writes));
+        f->dax_writes[f->n_dax_writes] = (struct fakeroot_write) { .result = r, .usec = now_usec() };
+        snprintf(f->dax_writes[f->n_dax_writes++].word, sizeof(f->dax_writes->word), "%s", word);
+        return r;
+}
+
+/* Weak: programs that have nothing to do with dax devices need not wrap it. */
+int __real_sysfs_write_dax_state(const struct sysfs *fs, const char *device, const char *word) __attribute__((weak));
+int __wrap_sysfs_write_dax_state(const struct sysfs *fs, const char *device, const char *word);
+
+int __wrap_sysfs_write_dax_state(const struct sysfs *fs, const char *device, const char *word) {
+        struct fakeroot *f;
+        int r;
+
+        pthread_mutex_lock(&lock);
+        f = find_root(fs);
+        r = f ? do_dax_write(f, device, word) : 0;
+        pthread_mutex_unlock(&lock);
+        return f ? r : __real_sysfs_write_dax_state(fs, device, word);
 }
 
 int __real_sysfs_read_text(const struct sysfs *fs, enum sysfs_text which, char **ret, size_t *ret_size);

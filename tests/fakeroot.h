@@ -6,6 +6,8 @@
  *
  *      -Wl,--wrap=sysfs_write_state -Wl,--wrap=sysfs_read_text
  *
+ * and, for fakeroot_add_dax_state(), -Wl,--wrap=sysfs_write_dax_state
+ *
  * Writes may come from any thread; all else is for the test's own. Whatever fails here fails the test. */
 
 #include <stdbool.h>
@@ -35,6 +37,8 @@ const char *fakeroot_path(const struct fakeroot *f);
 
 /* ---- memory comes and goes: tree, /proc/iomem and events --------------------------------------------------------- */
 
+/* What comes is brought online at once if auto_online_blocks says so, as the kernel does. */
+
 /* What blocks added from now on are like. */
 struct fakeroot_traits {
         const char *zones;       /* the candidates that the kernel has for them; NULL: "Normal Movable" */
@@ -51,6 +55,10 @@ void fakeroot_add_dimm(struct fakeroot *f, const char *firmware_node, uint32_t f
 void fakeroot_add_virtio_mem(struct fakeroot *f, const char *device, uint32_t first, uint32_t n, int node);
 /* parent: what the dax device lies in, such as "Persistent Memory". */
 void fakeroot_add_kmem(struct fakeroot *f, const char *device, const char *parent, uint32_t first, uint32_t n, int node);
+/* The dax device, present or to come, has a state of its own (drivers/dax/kmem.c): a word written there brings all of its
+ * blocks online, or meets the error, 0 for none. EBUSY is what kernels say whose rule is that it must be "unplugged" first. */
+void fakeroot_add_dax_state(struct fakeroot *f, const char *device, int error);
+size_t fakeroot_count_dax_writes(struct fakeroot *f, const char *word);
 /* "System RAM (NAME)"; NULL: plain system memory, as balloon drivers add it. */
 void fakeroot_add_driver(struct fakeroot *f, const char *name, uint32_t first, uint32_t n, int node);
 void fakeroot_link(struct fakeroot *f, uint32_t first, uint32_t n);
