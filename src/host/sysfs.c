@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "host/sysfs.h"
+#include "host/sysfs-internal.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -13,16 +13,7 @@
 #define MEMORY_DIR "sys/devices/system/memory"
 #define NODE_DIR "sys/devices/system/node"
 
-struct sysfs {
-        int root_fd;
-        int memory_fd;
-        uint64_t block_size;
-        bool has_nodes; /* the kernel has NUMA: blocks get a link to their node */
-        char root[];
-};
-
-/* An attribute: one read() gives it whole, the newline is cut. sysfs attributes are at most a page. */
-static int read_attribute(int dir_fd, const char *path, char *buf, size_t size) {
+int sysfs_attribute_read(int dir_fd, const char *path, char *buf, size_t size) {
         _cleanup_close_ int fd = openat(dir_fd, path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
         ssize_t n;
 
@@ -36,9 +27,7 @@ static int read_attribute(int dir_fd, const char *path, char *buf, size_t size) 
         return 0;
 }
 
-/* Walk a directory without opendir()'s buffer on the heap: the daemon does it for every block that arrives. Stops when
- * visit() returns non-zero, and returns that. */
-static int each_entry(int dir_fd, const char *path, int (*visit)(const char *name, void *userdata), void *userdata) {
+int sysfs_each_entry(int dir_fd, const char *path, int (*visit)(const char *name, void *userdata), void *userdata) {
         _cleanup_close_ int fd = openat(dir_fd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         _Alignas(struct dirent64) char buf[16384];
         ssize_t n;
@@ -58,15 +47,14 @@ static int each_entry(int dir_fd, const char *path, int (*visit)(const char *nam
         return n < 0 ? -errno : 0;
 }
 
-/* "memory32" with the prefix "memory" → 32. */
-static bool parse_numbered(const char *name, const char *prefix, uint32_t *ret) {
+bool sysfs_parse_numbered(const char *name, const char *prefix, uint32_t *ret) {
         size_t n = strlen(prefix);
 
         return strncmp(name, prefix, n) == 0 && parse_u32(name + n, ret) >= 0;
 }
 
 static bool parse_node(const char *name, uint32_t *ret) {
-        return parse_numbered(name, "node", ret) && *ret < NODES_MAX;
+        return sysfs_parse_numbered(name, "node", ret) && *ret < NODES_MAX;
 }
 
 int sysfs_open_texts(const char *root, struct sysfs **ret) {
@@ -95,7 +83,7 @@ int sysfs_open(const char *root, struct sysfs **ret) {
         fs->memory_fd = openat(fs->root_fd, MEMORY_DIR, O_PATH | O_DIRECTORY | O_CLOEXEC);
         if (fs->memory_fd < 0)
                 return errno == ENOENT ? -EOPNOTSUPP : -errno;
-        r = read_attribute(fs->memory_fd, "block_size_bytes", text, sizeof(text));
+        r = sysfs_attribute_read(fs->memory_fd, "block_size_bytes", text, sizeof(text));
         if (r < 0)
                 return r == -ENOENT ? -EOPNOTSUPP : r;
         if (parse_hex(text, &fs->block_size) < 0 || fs->block_size == 0 || (fs->block_size & (fs->block_size - 1)))
@@ -130,7 +118,7 @@ static int visit_block(const char *name, void *userdata) {
         struct index_list *list = userdata;
         uint32_t index;
 
-        if (!parse_numbered(name, "memory", &index))
+        if (!sysfs_parse_numbered(name, "memory", &index))
                 return 0;
         if (!GROW(list->items, list->n, list->capacity))
                 return -ENOMEM;
@@ -148,7 +136,7 @@ static int read_blocks_of(int dir_fd, const char *path, struct index_list *ret) 
         struct index_list list = {};
         int r;
 
-        r = each_entry(dir_fd, path, visit_block, &list);
+        r = sysfs_each_entry(dir_fd, path, visit_block, &list);
         if (r < 0) {
                 free(list.items);
                 return r;
@@ -197,7 +185,7 @@ int sysfs_read_node_map(const struct sysfs *fs, struct node_map *ret) {
                 *ret = (struct node_map) {};
                 return 0;
         }
-        r = each_entry(fs->root_fd, NODE_DIR, visit_node, &nodes);
+        r = sysfs_each_entry(fs->root_fd, NODE_DIR, visit_node, &nodes);
         if (r < 0)
                 return r;
         for (int node = node_set_next(&nodes, 0); node >= 0; node = node_set_next(&nodes, (unsigned) node + 1)) {
@@ -261,7 +249,7 @@ static int read_block_attribute(const struct sysfs *fs, uint32_t index, const ch
         int r;
 
         attribute_path(path, index, name);
-        r = read_attribute(fs->memory_fd, path, buf, size);
+        r = sysfs_attribute_read(fs->memory_fd, path, buf, size);
         return r == -ENODEV ? -ENOENT : r; /* sysfs answers so while the block goes away */
 }
 
@@ -322,7 +310,7 @@ int sysfs_read_block(const struct sysfs *fs, uint32_t index, const struct node_m
                 char path[ATTRIBUTE_PATH_MAX];
 
                 attribute_path(path, index, ".");
-                r = each_entry(fs->memory_fd, path, visit_node, &b.nodes);
+                r = sysfs_each_entry(fs->memory_fd, path, visit_node, &b.nodes);
                 if (r < 0)
                         return r;
         }
@@ -393,7 +381,7 @@ static int visit_check_writable(const char *name, void *userdata) {
         char path[ATTRIBUTE_PATH_MAX];
         uint32_t index;
 
-        if (!parse_numbered(name, "memory", &index))
+        if (!sysfs_parse_numbered(name, "memory", &index))
                 return 0;
         attribute_path(path, index, "state");
         /* AT_EACCESS: as the process would be judged when it opens the file. */
@@ -403,7 +391,7 @@ static int visit_check_writable(const char *name, void *userdata) {
 }
 
 int sysfs_check_writable(const struct sysfs *fs) {
-        int r = each_entry(fs->memory_fd, ".", visit_check_writable, (void *) fs);
+        int r = sysfs_each_entry(fs->memory_fd, ".", visit_check_writable, (void *) fs);
 
         return MIN(r, 0);
 }
@@ -427,133 +415,9 @@ int sysfs_read_firmware_node(const struct sysfs *fs, uint32_t index, char ret[st
 }
 
 int sysfs_read_auto_online(const struct sysfs *fs, char ret[static AUTO_ONLINE_WORD_MAX]) {
-        return read_attribute(fs->memory_fd, "auto_online_blocks", ret, AUTO_ONLINE_WORD_MAX);
+        return sysfs_attribute_read(fs->memory_fd, "auto_online_blocks", ret, AUTO_ONLINE_WORD_MAX);
 }
 
 int sysfs_write_auto_online(const struct sysfs *fs, const char *word) {
         return write_attribute(fs->memory_fd, "auto_online_blocks", word);
-}
-
-#define TIER_DIR "sys/devices/virtual/memory_tiering"
-
-struct tier_visit {
-        const struct sysfs *fs;
-        int16_t *tiers;
-};
-
-static int visit_tier(const char *name, void *userdata) {
-        struct tier_visit *v = userdata;
-        struct ranges nodes;
-        char path[128], text[512];
-        uint32_t tier;
-
-        if (!parse_numbered(name, "memory_tier", &tier) || tier > INT16_MAX)
-                return 0;
-        snprintf(path, sizeof(path), TIER_DIR "/memory_tier%" PRIu32 "/nodelist", tier);
-        if (read_attribute(v->fs->root_fd, path, text, sizeof(text)) < 0 || !text[0] ||
-            parse_ranges(text, RANGES_NUMBERS, &nodes) < 0)
-                return 0;
-        for (unsigned node = 0; node < NODES_MAX; node++)
-                if (ranges_contain(&nodes, node))
-                        v->tiers[node] = (int16_t) tier;
-        ranges_done(&nodes);
-        return 0;
-}
-
-void sysfs_read_tiers(const struct sysfs *fs, int16_t ret[static NODES_MAX]) {
-        struct tier_visit v = { fs, ret };
-
-        for (unsigned node = 0; node < NODES_MAX; node++)
-                ret[node] = -1;
-        (void) each_entry(fs->root_fd, TIER_DIR, visit_tier, &v); /* older kernels have none */
-}
-
-static void read_name(const struct sysfs *fs, const char *path, char ret[static FIRMWARE_NAME_MAX]) {
-        if (read_attribute(fs->root_fd, path, ret, FIRMWARE_NAME_MAX) < 0)
-                ret[0] = '\0';
-}
-
-void sysfs_read_firmware_names(const struct sysfs *fs, char ret_vendor[static FIRMWARE_NAME_MAX],
-                               char ret_product[static FIRMWARE_NAME_MAX]) {
-        read_name(fs, "sys/class/dmi/id/sys_vendor", ret_vendor);
-        read_name(fs, "sys/class/dmi/id/product_name", ret_product);
-}
-
-void sysfs_read_hypervisor(const struct sysfs *fs, char ret[static FIRMWARE_NAME_MAX]) {
-        read_name(fs, "sys/hypervisor/type", ret);
-}
-
-enum machine sysfs_read_machine(const struct sysfs *fs) {
-        char text[64];
-
-        if (faccessat(fs->root_fd, "sys/bus/vmbus", F_OK, 0) == 0)
-                return MACHINE_HYPERV;
-        if (read_attribute(fs->root_fd, "sys/hypervisor/type", text, sizeof(text)) >= 0 && strcmp(text, "xen") == 0)
-                return MACHINE_XEN;
-        if (faccessat(fs->root_fd, "proc/ppc64/lparcfg", F_OK, 0) == 0)
-                return MACHINE_DLPAR;
-        if (faccessat(fs->root_fd, "sys/bus/ccw", F_OK, 0) == 0)
-                return MACHINE_S390;
-        /* Last: kernels for ppc64 always have it. */
-        if (faccessat(fs->memory_fd, "probe", F_OK, 0) == 0)
-                return MACHINE_PROBE;
-        return MACHINE_PLAIN;
-}
-
-int sysfs_read_capture_page_size(const struct sysfs *fs, uint64_t *ret) {
-        static const char key[] = "page_size ";
-        char text[4096], *p;
-        _cleanup_close_ int fd = openat(fs->root_fd, "MANIFEST", O_RDONLY | O_CLOEXEC | O_NOCTTY);
-        ssize_t n;
-
-        if (fd < 0)
-                return -errno;
-        n = read(fd, text, sizeof(text) - 1);
-        if (n < 0)
-                return -errno;
-        text[n] = '\0';
-        p = strncmp(text, key, strlen(key)) == 0 ? text : strstr(text, "\npage_size ");
-        if (!p)
-                return -ENOENT;
-        p = strchr(p, ' ') + 1;
-        return parse_u64n(p, strspn(p, "0123456789"), ret);
-}
-
-static const char *const text_paths[_SYSFS_TEXT_MAX] = {
-        [SYSFS_IOMEM] = "/proc/iomem",
-        [SYSFS_ZONEINFO] = "/proc/zoneinfo",
-        [SYSFS_BUDDYINFO] = "/proc/buddyinfo",
-};
-
-const char *sysfs_text_path(enum sysfs_text which) {
-        return which < _SYSFS_TEXT_MAX ? text_paths[which] : NULL;
-}
-
-int sysfs_read_text(const struct sysfs *fs, enum sysfs_text which, char **ret, size_t *ret_size) {
-        _cleanup_close_ int fd = openat(fs->root_fd, text_paths[which] + 1, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-        _cleanup_free_ char *buf = NULL;
-        size_t size = 0, capacity = 65536;
-        ssize_t n;
-
-        if (fd < 0)
-                return -errno;
-        /* No stat(): files below /proc have no size. A 64-node zoneinfo is a few megabytes. */
-        for (;;) {
-                if (!buf || size == capacity) {
-                        char *p = realloc(buf, buf ? (capacity *= 2) : capacity);
-
-                        if (!p)
-                                return -ENOMEM;
-                        buf = p;
-                }
-                n = read(fd, buf + size, capacity - size);
-                if (n < 0)
-                        return -errno;
-                if (n == 0)
-                        break;
-                size += (size_t) n;
-        }
-        *ret = TAKE_PTR(buf);
-        *ret_size = size;
-        return 0;
 }

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* What the two halves of host/sysfs.h share: sysfs.c has the memory blocks, sysfs-machine.c the machine around them. Nobody
+ * else looks here. */
+
+#include "host/sysfs.h"
+
+struct sysfs {
+        int root_fd;
+        int memory_fd;
+        uint64_t block_size;
+        bool has_nodes; /* the kernel has NUMA: blocks get a link to their node */
+        char root[];
+};
+
+/* An attribute: one read() gives it whole, the newline is cut. sysfs attributes are at most a page. */
+int sysfs_attribute_read(int dir_fd, const char *path, char *buf, size_t size);
+
+/* Walk a directory without opendir()'s buffer on the heap: the daemon does it for every block that arrives. Stops when
+ * visit() returns non-zero, and returns that. */
+int sysfs_each_entry(int dir_fd, const char *path, int (*visit)(const char *name, void *userdata), void *userdata);
+
+/* "memory32" with the prefix "memory" → 32. */
+bool sysfs_parse_numbered(const char *name, const char *prefix, uint32_t *ret);

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "host/sysfs-internal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "core/parse.h"
+
+#define TIER_DIR "sys/devices/virtual/memory_tiering"
+
+struct tier_visit {
+        const struct sysfs *fs;
+        int16_t *tiers;
+};
+
+static int visit_tier(const char *name, void *userdata) {
+        struct tier_visit *v = userdata;
+        struct ranges nodes;
+        char path[128], text[512];
+        uint32_t tier;
+
+        if (!sysfs_parse_numbered(name, "memory_tier", &tier) || tier > INT16_MAX)
+                return 0;
+        snprintf(path, sizeof(path), TIER_DIR "/memory_tier%" PRIu32 "/nodelist", tier);
+        if (sysfs_attribute_read(v->fs->root_fd, path, text, sizeof(text)) < 0 || !text[0] ||
+            parse_ranges(text, RANGES_NUMBERS, &nodes) < 0)
+                return 0;
+        for (unsigned node = 0; node < NODES_MAX; node++)
+                if (ranges_contain(&nodes, node))
+                        v->tiers[node] = (int16_t) tier;
+        ranges_done(&nodes);
+        return 0;
+}
+
+void sysfs_read_tiers(const struct sysfs *fs, int16_t ret[static NODES_MAX]) {
+        struct tier_visit v = { fs, ret };
+
+        for (unsigned node = 0; node < NODES_MAX; node++)
+                ret[node] = -1;
+        (void) sysfs_each_entry(fs->root_fd, TIER_DIR, visit_tier, &v); /* older kernels have none */
+}
+
+static void read_name(const struct sysfs *fs, const char *path, char ret[static FIRMWARE_NAME_MAX]) {
+        if (sysfs_attribute_read(fs->root_fd, path, ret, FIRMWARE_NAME_MAX) < 0)
+                ret[0] = '\0';
+}
+
+void sysfs_read_firmware_names(const struct sysfs *fs, char ret_vendor[static FIRMWARE_NAME_MAX],
+                               char ret_product[static FIRMWARE_NAME_MAX]) {
+        read_name(fs, "sys/class/dmi/id/sys_vendor", ret_vendor);
+        read_name(fs, "sys/class/dmi/id/product_name", ret_product);
+}
+
+void sysfs_read_hypervisor(const struct sysfs *fs, char ret[static FIRMWARE_NAME_MAX]) {
+        read_name(fs, "sys/hypervisor/type", ret);
+}
+
+enum machine sysfs_read_machine(const struct sysfs *fs) {
+        char text[64];
+
+        if (faccessat(fs->root_fd, "sys/bus/vmbus", F_OK, 0) == 0)
+                return MACHINE_HYPERV;
+        if (sysfs_attribute_read(fs->root_fd, "sys/hypervisor/type", text, sizeof(text)) >= 0 && strcmp(text, "xen") == 0)
+                return MACHINE_XEN;
+        if (faccessat(fs->root_fd, "proc/ppc64/lparcfg", F_OK, 0) == 0)
+                return MACHINE_DLPAR;
+        if (faccessat(fs->root_fd, "sys/bus/ccw", F_OK, 0) == 0)
+                return MACHINE_S390;
+        /* Last: kernels for ppc64 always have it. */
+        if (faccessat(fs->memory_fd, "probe", F_OK, 0) == 0)
+                return MACHINE_PROBE;
+        return MACHINE_PLAIN;
+}
+
+int sysfs_read_capture_page_size(const struct sysfs *fs, uint64_t *ret) {
+        static const char key[] = "page_size ";
+        char text[4096], *p;
+        _cleanup_close_ int fd = openat(fs->root_fd, "MANIFEST", O_RDONLY | O_CLOEXEC | O_NOCTTY);
+        ssize_t n;
+
+        if (fd < 0)
+                return -errno;
+        n = read(fd, text, sizeof(text) - 1);
+        if (n < 0)
+                return -errno;
+        text[n] = '\0';
+        p = strncmp(text, key, strlen(key)) == 0 ? text : strstr(text, "\npage_size ");
+        if (!p)
+                return -ENOENT;
+        p = strchr(p, ' ') + 1;
+        return parse_u64n(p, strspn(p, "0123456789"), ret);
+}
+
+static const char *const text_paths[_SYSFS_TEXT_MAX] = {
+        [SYSFS_IOMEM] = "/proc/iomem",
+        [SYSFS_ZONEINFO] = "/proc/zoneinfo",
+        [SYSFS_BUDDYINFO] = "/proc/buddyinfo",
+};
+
+const char *sysfs_text_path(enum sysfs_text which) {
+        return which < _SYSFS_TEXT_MAX ? text_paths[which] : NULL;
+}
+
+int sysfs_read_text(const struct sysfs *fs, enum sysfs_text which, char **ret, size_t *ret_size) {
+        _cleanup_close_ int fd = openat(fs->root_fd, text_paths[which] + 1, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+        _cleanup_free_ char *buf = NULL;
+        size_t size = 0, capacity = 65536;
+        ssize_t n;
+
+        if (fd < 0)
+                return -errno;
+        /* No stat(): files below /proc have no size. A 64-node zoneinfo is a few megabytes. */
+        for (;;) {
+                if (!buf || size == capacity) {
+                        char *p = realloc(buf, buf ? (capacity *= 2) : capacity);
+
+                        if (!p)
+                                return -ENOMEM;
+                        buf = p;
+                }
+                n = read(fd, buf + size, capacity - size);
+                if (n < 0)
+                        return -errno;
+                if (n == 0)
+                        break;
+                size += (size_t) n;
+        }
+        *ret = TAKE_PTR(buf);
+        *ret_size = size;
+        return 0;
+}
