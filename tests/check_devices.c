@@ -214,7 +214,7 @@ static char *read_state(void) {
         snprintf(path, sizeof(path), "%s/" STATE, fakeroot_path(f));
         file = fopen(path, "re");
         if (file) {
-                (void) fread(text, 1, (1 << 16) - 1, file);
+                text[fread(text, 1, (1 << 16) - 1, file)] = '\0';
                 fclose(file);
         }
         return text;
