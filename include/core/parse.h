@@ -58,6 +58,9 @@ int lines_next(struct lines *l, const char **ret_line, size_t *ret_size);
 /* Take the next word of blanks-separated words off [*p, end). False at the end. */
 bool word_next(const char **p, const char *end, const char **ret_word, size_t *ret_size);
 
+/* Is [s, s + n) this very word? */
+bool span_is(const char *s, size_t n, const char *expected) _pure_;
+
 /* Digits of [s, s + n) only: 0, -EINVAL, -ERANGE. */
 int parse_u64n(const char *s, size_t n, uint64_t *ret);
 int parse_hexn(const char *s, size_t n, uint64_t *ret);

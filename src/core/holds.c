@@ -116,10 +116,6 @@ static int parse_hold(struct holds *h, const char *rest, const char *end) {
         return r == -EINVAL || r == -ENOSPC ? -EBADMSG : r;
 }
 
-static bool is_line(const char *line, size_t size, const char *expected) {
-        return strlen(expected) == size && memcmp(line, expected, size) == 0;
-}
-
 static int parse_line(struct holds *h, unsigned number, const char *line, size_t size, bool *ended) {
         const char *rest = line, *end = line + size, *key, *word;
         size_t key_size, n;
@@ -128,16 +124,16 @@ static int parse_line(struct holds *h, unsigned number, const char *line, size_t
         if (*ended)
                 return -EBADMSG;
         if (number == 1)
-                return is_line(line, size, head) ? 0 : -EBADMSG;
-        if (is_line(line, size, "end")) {
+                return span_is(line, size, head) ? 0 : -EBADMSG;
+        if (span_is(line, size, "end")) {
                 *ended = true;
                 return 0;
         }
         if (!word_next(&rest, end, &key, &key_size))
                 return -EBADMSG;
-        if (is_line(key, key_size, "hold"))
+        if (span_is(key, key_size, "hold"))
                 return parse_hold(h, rest, end);
-        if (!is_line(key, key_size, "last") || !word_next(&rest, end, &word, &n) || parse_u64n(word, n, &last) < 0 ||
+        if (!span_is(key, key_size, "last") || !word_next(&rest, end, &word, &n) || parse_u64n(word, n, &last) < 0 ||
             last > UINT32_MAX || word_next(&rest, end, &word, &n))
                 return -EBADMSG;
         h->last_id = (uint32_t) last;

@@ -242,3 +242,7 @@ bool word_next(const char **p, const char *end, const char **ret_word, size_t *r
         *p = s;
         return true;
 }
+
+bool span_is(const char *s, size_t n, const char *expected) {
+        return strlen(expected) == n && memcmp(s, expected, n) == 0;
+}

@@ -73,10 +73,6 @@ int state_format(const struct registry *r, uint32_t last_add, char **ret, size_t
         return 0;
 }
 
-static bool is_word(const char *word, size_t n, const char *expected) {
-        return strlen(expected) == n && memcmp(word, expected, n) == 0;
-}
-
 static int parse_run(const char *range, size_t n, struct saved_run *ret) {
         const char *dash = memchr(range, '-', n);
         uint64_t first, last;
@@ -104,21 +100,21 @@ static int parse_line(struct state_parser *p, unsigned number, const char *line,
         if (p->ended)
                 return -EBADMSG;
         if (number == 1)
-                return is_word(line, size, head) ? 0 : -EBADMSG;
-        if (is_word(line, size, "end")) {
+                return span_is(line, size, head) ? 0 : -EBADMSG;
+        if (span_is(line, size, "end")) {
                 p->ended = true;
                 return 0;
         }
         if (!word_next(&rest, end, &key, &key_size) || !word_next(&rest, end, &value, &value_size))
                 return -EBADMSG;
-        if (is_word(key, key_size, "adds")) {
+        if (span_is(key, key_size, "adds")) {
                 if (parse_u64n(value, value_size, &adds) < 0 || adds > UINT32_MAX ||
                     word_next(&rest, end, &extra, &extra_size))
                         return -EBADMSG;
                 p->out.last_add = (uint32_t) adds;
                 return 0;
         }
-        while (run.kind < _SAVED_MAX && !is_word(key, key_size, kinds[run.kind]))
+        while (run.kind < _SAVED_MAX && !span_is(key, key_size, kinds[run.kind]))
                 run.kind++;
         if (run.kind == _SAVED_MAX || parse_run(value, value_size, &run) < 0 ||
             !word_next(&rest, end, &identity, &identity_size) || parse_hexn(identity, identity_size, &run.identity) < 0 ||

@@ -31,10 +31,6 @@ static struct zone_info *current_zone(struct parser *p) {
         return &p->out.zones[p->out.n_zones - 1];
 }
 
-static bool word_is(const char *word, size_t n, const char *expected) {
-        return strlen(expected) == n && memcmp(word, expected, n) == 0;
-}
-
 /* An unpopulated zone stops after "protection:"; a populated one goes on to "start_pfn:". Anything less was cut. */
 static bool zone_is_whole(struct parser *p) {
         if (p->out.n_zones == 0)
@@ -53,7 +49,7 @@ static int add_zone(struct parser *p, const char *rest, const char *end) {
         if (!word_next(&rest, end, &word, &n) || word[n - 1] != ',' || parse_u64n(word, n - 1, &node) < 0 ||
             node > INT16_MAX)
                 return -EBADMSG;
-        if (!word_next(&rest, end, &word, &n) || !word_is(word, n, "zone") || !word_next(&rest, end, &name, &size) ||
+        if (!word_next(&rest, end, &word, &n) || !span_is(word, n, "zone") || !word_next(&rest, end, &name, &size) ||
             word_next(&rest, end, &word, &n))
                 return -EBADMSG;
         if (!GROW(p->out.zones, p->out.n_zones, p->capacity_zones))
@@ -134,7 +130,7 @@ static int add_page_figure(struct parser *p, const char *key, size_t n, uint64_t
         };
 
         for (size_t i = 0; i < ARRAY_SIZE(fields); i++)
-                if (word_is(key, n, fields[i].key)) {
+                if (span_is(key, n, fields[i].key)) {
                         *fields[i].field = value;
                         p->figures |= 1u << i;
                         return 0;
@@ -144,17 +140,17 @@ static int add_page_figure(struct parser *p, const char *key, size_t n, uint64_t
 
 /* "key: value" of a CPU's list or, after the lists, of the zone again. */
 static int add_pageset_figure(struct parser *p, const char *key, size_t n, uint64_t value) {
-        if (word_is(key, n, "count")) {
+        if (span_is(key, n, "count")) {
                 if (__builtin_add_overflow(current_zone(p)->pcp_free, value, &current_zone(p)->pcp_free))
                         return -EBADMSG;
                 return 0;
         }
-        if (word_is(key, n, "start_pfn")) {
+        if (span_is(key, n, "start_pfn")) {
                 p->section = SECTION_END;
                 return add_counter(p, key, n, value);
         }
         /* What belongs to a CPU is indented deeper than what belongs to the zone: "  node_unreclaimable:  0". */
-        if (n > 0 && key[-1] == ' ' && key[-2] == ' ' && key[-3] == '\n' && !word_is(key, n, "cpu"))
+        if (n > 0 && key[-1] == ' ' && key[-2] == ' ' && key[-3] == '\n' && !span_is(key, n, "cpu"))
                 return add_counter(p, key, n, value);
         return 0;
 }
@@ -167,22 +163,22 @@ static int parse_line(struct parser *p, const char *line, size_t size) {
         if (!word_next(&rest, end, &key, &n))
                 return -EBADMSG;
         if (key == line)
-                return word_is(key, n, "Node") ? add_zone(p, rest, end) : -EBADMSG;
+                return span_is(key, n, "Node") ? add_zone(p, rest, end) : -EBADMSG;
         if (p->out.n_zones == 0)
                 return -EBADMSG;
-        if (word_is(key, n, "per-node"))
-                return word_next(&rest, end, &word, &word_size) && word_is(word, word_size, "stats") &&
+        if (span_is(key, n, "per-node"))
+                return word_next(&rest, end, &word, &word_size) && span_is(word, word_size, "stats") &&
                                        !word_next(&rest, end, &word, &word_size) && p->section == SECTION_NONE
                         ? add_node(p) : -EBADMSG;
-        if (word_is(key, n, "pagesets")) {
+        if (span_is(key, n, "pagesets")) {
                 if (p->section != SECTION_COUNTERS)
                         return -EBADMSG;
                 p->section = SECTION_PAGESETS;
                 return 0;
         }
-        if (word_is(key, n, "protection:"))
+        if (span_is(key, n, "protection:"))
                 return p->section == SECTION_PAGES ? add_protection(p, rest, end) : -EBADMSG;
-        if (word_is(key, n, "pages")) {
+        if (span_is(key, n, "pages")) {
                 /* "pages free     3840" opens the part; it may come once. */
                 if (p->has_pages || !word_next(&rest, end, &key, &n))
                         return -EBADMSG;
@@ -191,7 +187,7 @@ static int parse_line(struct parser *p, const char *line, size_t size) {
         }
 
         /* All else is a key and a number: "nr_free_pages 3840", "count: 0" … */
-        if (p->section == SECTION_PAGESETS && word_is(key, n, "vm"))
+        if (p->section == SECTION_PAGESETS && span_is(key, n, "vm"))
                 return 0; /* … but "vm stats threshold: 6", which describes the counters, not the memory */
         if (!word_next(&rest, end, &word, &word_size) || parse_u64n(word, word_size, &value) < 0 ||
             word_next(&rest, end, &word, &word_size))
