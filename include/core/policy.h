@@ -104,6 +104,9 @@ struct surroundings {
         struct totals totals;
 };
 
+/* What needs no rule (the block is not offline, somebody's, held, …). False: the rules are to be asked, and *ret is as it was. */
+bool policy_decide_without_rules(const struct policy *p, const struct block *b, struct decision *ret);
+
 /* What to do with the block now. A block that is not offline is never touched. */
 void policy_decide(const struct policy *p, const struct block *b, const struct surroundings *s, struct decision *ret);
 

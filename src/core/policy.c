@@ -169,8 +169,7 @@ static void decide(const struct policy *p, const struct block *b, const struct s
         *ret = d;
 }
 
-/* What needs no rule; false: the rules are to be asked. */
-static bool decide_without_rules(const struct policy *p, const struct block *b, struct decision *ret) {
+bool policy_decide_without_rules(const struct policy *p, const struct block *b, struct decision *ret) {
         struct decision d = { .action = ACTION_LEAVE_OFFLINE, .rule = -1 };
 
         if (b->state != BLOCK_OFFLINE)
@@ -190,14 +189,14 @@ static bool decide_without_rules(const struct policy *p, const struct block *b, 
 }
 
 void policy_decide(const struct policy *p, const struct block *b, const struct surroundings *s, struct decision *ret) {
-        if (!decide_without_rules(p, b, ret))
+        if (!policy_decide_without_rules(p, b, ret))
                 decide(p, b, s, ret);
 }
 
 void policy_decide_alike(const struct policy *p, const struct block *b, const struct decision *first, struct decision *ret) {
         struct decision d = *first;
 
-        if (decide_without_rules(p, b, ret))
+        if (policy_decide_without_rules(p, b, ret))
                 return;
         if (!action_is_possible(d.action, b)) {
                 d.action = ACTION_LEAVE_OFFLINE;

@@ -29,6 +29,15 @@ static void count_device(const struct manager *m, const struct entry *e, struct 
         }
 }
 
+/* The rules are not asked, and no figures are read. One thing is noted for later: what was rolled back before a restart gets
+ * another try under another rule than the one it would go by. */
+static void note_unasked(struct manager *m, struct add *add, const struct block *b) {
+        if (!add || add->end_usec || add->decided || !b->rolled_back || b->hands_off)
+                return;
+        add->decided = true;
+        policy_want(m->policy, b, manager_around(m, true), &add->decision);
+}
+
 /* The first block of a device decides for all of them; memory that comes in parts is decided part by part. */
 void manager_decide(struct manager *m, struct entry *e, const struct block *b, struct decision *ret) {
         struct add *add = adds_find(&m->adds, e->add);
@@ -37,6 +46,10 @@ void manager_decide(struct manager *m, struct entry *e, const struct block *b, s
         const struct surroundings *around;
         struct decision d;
 
+        if (policy_decide_without_rules(m->policy, b, ret)) {
+                note_unasked(m, add, b);
+                return;
+        }
         if (add && add->decided && !policy_goes_by_parts(m->policy, b, &add->decision)) {
                 policy_decide_alike(m->policy, b, &add->decision, ret);
                 return;
@@ -48,15 +61,10 @@ void manager_decide(struct manager *m, struct entry *e, const struct block *b, s
                 count_device(m, e, &whole);
         policy_decide(m->policy, &whole, around, &d);
         /* An add that is over is decided again after a reload: no less as a whole than the first time. */
-        if (add && !b->hands_off && !b->held && !b->rolled_back && d.reason != REASON_STARTUP) {
+        if (add) {
                 add->decided = true;
                 add->decision = d;
                 add->decided_size = dynamic ? 0 : block_balance_size(&whole);
-        }
-        if (add && !add->end_usec && b->rolled_back && !b->hands_off && !add->decided) {
-                /* Before a restart. It gets another try under another rule than the one it would go by. */
-                add->decided = true;
-                policy_want(m->policy, b, around, &add->decision);
         }
         manager_expect(m, b, &d, add ? block_balance_size(&whole) : b->size);
         *ret = d;
