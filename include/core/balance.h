@@ -37,6 +37,7 @@ struct balance {
         bool judged;      /* else there are no figures */
         bool hot_counted; /* kernel includes what was hot-added */
         unsigned ratio;   /* the limit */
+        uint64_t added;   /* what is to be added: before, movable was less by so much */
 };
 
 /* May so many bytes more go to Movable on this node (-1: unknown)? *ret are the figures it was judged by: those of the

@@ -16,6 +16,7 @@
 #define MESSAGE_REFUSED "27c2971a5a404ee8a34cfa6919765148" /* the kernel refused a hot-add */
 #define MESSAGE_PARTIAL "39885ab2683e4d29a793e4b485f57071" /* a device could not be brought online as a whole */
 #define MESSAGE_HELD "1554300837674a74891ec740a77769e1" /* blocks wait for a hold to be released */
+#define MESSAGE_OFFLINED "d08b7412e2004e15b1f98a115de63188" /* blocks were taken offline, as somebody asked */
 #define MESSAGE_WARNING "d88217d28074480c8be923476759fa19" /* something stands in the way of a sure decision */
 
 #define FIELD_BLOCK "MEMHP_BLOCK"
@@ -26,3 +27,28 @@
 #define FIELD_ACTION "MEMHP_ACTION"
 #define FIELD_ZONE "MEMHP_ZONE"
 #define FIELD_OUTCOME "MEMHP_OUTCOME"
+#define FIELD_REASON "MEMHP_REASON"
+#define FIELD_NODE "MEMHP_NODE"
+#define FIELD_FILE "MEMHP_FILE" /* of the rule */
+#define FIELD_LINE "MEMHP_LINE"
+#define FIELD_BALANCE "MEMHP_BALANCE" /* bytes movable, kernel, added; node; percent; is hot-added kernel memory counted */
+
+/* D-Bus: man 5 org.memhp1. */
+#define BUS_NAME "org.memhp1"
+#define BUS_PATH "/org/memhp1"
+#define BUS_MANAGER "org.memhp1.Manager"
+#define BUS_BLOCK "org.memhp1.Block"
+#define BUS_DEVICE "org.memhp1.Device"
+#define BUS_NODE "org.memhp1.Node"
+#define BUS_JOB "org.memhp1.Job"
+
+#define BUS_ERROR_NO_SUCH_BLOCK "org.memhp1.Error.NoSuchBlock"
+#define BUS_ERROR_BAD_SELECTOR "org.memhp1.Error.BadSelector"
+#define BUS_ERROR_BUSY "org.memhp1.Error.Busy"
+#define BUS_ERROR_WRONG_ZONE "org.memhp1.Error.WrongZone"
+#define BUS_ERROR_BAD_POLICY "org.memhp1.Error.BadPolicy"
+#define BUS_ERROR_HELD "org.memhp1.Error.Held"
+
+#define POLKIT_INSPECT "org.memhp1.inspect"
+#define POLKIT_SET_STATE "org.memhp1.set-state"
+#define POLKIT_MANAGE_POLICY "org.memhp1.manage-policy"

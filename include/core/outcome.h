@@ -21,6 +21,7 @@ enum outcome {
 };
 
 const char *outcome_to_string(enum outcome o) _const_;
+enum outcome outcome_from_string(const char *s) _pure_;
 
 /* error: what the write returned, 0 or negative errno · after: the block as read back, NULL if it is gone. */
 enum outcome outcome_judge(enum action action, int error, const struct block *after);

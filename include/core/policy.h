@@ -61,6 +61,8 @@ struct retry {
 struct policy {
         struct rule *rules; /* the first match wins */
         size_t n_rules, capacity_rules;
+        char **files; /* where it was read from, in that order */
+        size_t n_files, capacity_files;
         struct retry retry;
         bool startup_apply;      /* decide blocks that are offline when the daemon starts */
         enum auto_online auto_online;
@@ -87,9 +89,13 @@ enum reason {
         REASON_ROLLED_BACK,      /* its device could not be had as a whole */
         REASON_STARTUP,          /* was offline when the daemon started, and startup = "ignore" */
         REASON_NOT_OFFLINE,      /* the block is not offline: nothing to decide */
+        REASON_ASKED,            /* somebody asked for it, whatever the policy says */
         _REASON_MAX,
         _REASON_INVALID = -22,
 };
+
+const char *reason_to_string(enum reason r) _const_; /* a word for programs */
+enum reason reason_from_string(const char *s) _pure_;
 
 struct decision {
         enum action action;

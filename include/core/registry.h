@@ -40,6 +40,8 @@ struct entry {
         bool rolled_back : 1;
         bool settled : 1;    /* its add knows what became of it */
         bool seen : 1;       /* by the scan under way */
+        bool removable : 1;  /* as memoryN/removable said when it was met */
+        bool several_nodes : 1; /* it has more nodes than the one above */
 };
 
 struct registry {

@@ -5,6 +5,8 @@
  * manager-loop.c drives both, manager-life.c begins and ends them. Nobody else looks here. */
 
 #include "core/adds.h"
+#include "core/history.h"
+#include "core/jobs.h"
 #include "core/queue.h"
 #include "core/tally.h"
 #include "daemon/keep.h"
@@ -17,6 +19,20 @@
 
 /* Reports are held back at most so long. */
 #define REPORT_CAP_USEC 2000000
+
+/* Blocks whose state changed, for those who follow: told in runs, with the next report. */
+#define CHANGES_MAX 32
+
+struct change {
+        uint32_t first, last;
+        uint8_t state; /* enum block_state; _BLOCK_STATE_MAX: unplugged */
+        uint8_t zones; /* zone_mask */
+};
+
+struct changes {
+        struct change runs[CHANGES_MAX];
+        size_t n;
+};
 
 struct manager {
         sd_event *event;
@@ -33,6 +49,12 @@ struct manager {
         struct keep keep;
         struct refused refused;
         struct holds holds;
+        struct history history;
+        struct jobs jobs;
+        struct changes changes;
+        struct bus *bus; /* NULL: there is none */
+        uint32_t job_block; /* at the writer for a job, if job_busy */
+        bool job_busy;
         struct surroundings around;
         int16_t tiers[NODES_MAX];
         uint64_t page_size;
@@ -52,12 +74,11 @@ uint64_t manager_now_usec(const struct manager *m);
  * -EAGAIN: the kernel is not done with it; look again in a moment. The entry may be gone afterwards. */
 int manager_process(struct manager *m, struct entry *e, const struct node_map *nodes);
 void manager_enqueue(struct manager *m, struct entry *e);
+/* What became of the block, for people. */
+void manager_report(struct manager *m, struct entry *e, zone_mask zones, uint64_t write_usec);
 /* Read the state again and compare. The entry may be gone afterwards. */
 void manager_handle_change(struct manager *m, struct entry *e);
 void manager_handle_result(struct manager *m, const struct apply_result *result);
-void manager_flush_report(struct manager *m);
-/* There may be hot-adds to close, though nothing is to be reported. */
-void manager_wake_report(struct manager *m);
 /* The entry of a block that is there; an old one only if it is of the same memory. NULL: no memory. */
 struct entry *manager_meet_block(struct manager *m, uint32_t block);
 /* The block was unplugged; its entry is about to go. */
@@ -80,6 +101,21 @@ bool manager_close_adds(struct manager *m);
 
 /* Holds (manager-holds.c): read them, watch for changes, let go when they expire. */
 int manager_start_holds(struct manager *m);
+
+/* Tell whoever listens (manager-tell.c): the one place. */
+void manager_tell(struct manager *m, const struct report *r);
+void manager_flush_report(struct manager *m);
+/* There may be hot-adds to close, though nothing is to be reported. */
+void manager_wake_report(struct manager *m);
+void manager_note_change(struct manager *m, const struct entry *e, bool gone);
+
+/* Jobs (manager-jobs.c). */
+void manager_run_jobs(struct manager *m);
+void manager_handle_job_result(struct manager *m, struct entry *e, const struct apply_result *result);
+/* The block at the writer for a job was unplugged. */
+void manager_forget_job_block(struct manager *m, uint32_t block);
+/* May the kernel go on with what it was given so long ago? False: interrupt it. *ret_next: look again then. */
+bool manager_has_patience(struct manager *m, const struct apply_job *job, uint64_t since, uint64_t *ret_next);
 
 /* The loop (manager-loop.c). */
 int manager_add_sources(struct manager *m);

@@ -6,7 +6,13 @@
 
 #include <systemd/sd-event.h>
 
+#include "core/adds.h"
+#include "core/history.h"
+#include "core/holds.h"
+#include "core/jobs.h"
+#include "core/problems.h"
 #include "core/registry.h"
+#include "host/evidence.h"
 #include "host/uevent.h"
 
 struct manager;
@@ -41,5 +47,48 @@ bool manager_is_started(const struct manager *m) _pure_;
 bool manager_is_idle(const struct manager *m);
 const struct registry *manager_registry(const struct manager *m) _pure_;
 const struct manager_counters *manager_counters(const struct manager *m) _pure_;
+/* What the bus shows (daemon/bus.h). */
+const struct policy *manager_policy(const struct manager *m) _pure_;
+const struct history *manager_history(const struct manager *m) _pure_;
+const struct holds *manager_holds(const struct manager *m) _pure_;
+const struct sysfs *manager_sysfs(const struct manager *m) _pure_;
+struct adds *manager_adds(struct manager *m) _pure_;
+struct jobs *manager_jobs(struct manager *m) _pure_;
+/* The figures of now. */
+const struct surroundings *manager_surroundings(struct manager *m);
+uint64_t manager_page_size(const struct manager *m) _pure_;
+/* Is the entry among what is selected? Hot-adds are known here. */
+bool manager_selects(const struct manager *m, const struct selector *s, const struct entry *e);
+/* The block as the registry knows it; its candidates while it is offline are not. */
+void manager_entry_block(const struct manager *m, const struct entry *e, struct block *ret);
+/* The block as the system shows it now, and what its source rests on (it points into the manager). */
+int manager_read_block(struct manager *m, const struct entry *e, struct block *ret, struct evidence *ret_evidence);
+
+/* What somebody asks for over the bus. */
+struct job_request {
+        enum job_kind kind;
+        enum action action;
+        const struct selector *selector;
+        const char *text; /* the selector as it was written */
+        uint32_t uid;
+        uint64_t timeout_usec; /* 0: none but the policy's offline_timeout, for each block */
+        bool all_or_nothing;
+};
+
+/* -ENOENT: no block matches · -EPERM: a hold is on one of them · -EBUSY: too many jobs run · -ENOMEM. *ret is good until the
+ * next call of this kind. */
+int manager_add_job(struct manager *m, const struct job_request *request, struct job **ret);
+void manager_cancel_job(struct manager *m, struct job *j);
+
+/* duration_usec: 0 is until it is released. -EINVAL: error says why · -ENOSPC: there are HOLDS_MAX · -EIO and others: the
+ * file cannot be written, and nothing has changed. */
+int manager_add_hold(struct manager *m, const char *selector, uint64_t duration_usec, const char *reason, uint32_t *ret_id,
+                     char error[static SELECTOR_ERROR_MAX]);
+/* -ENOENT: there is no such hold. id: 0 is all. */
+int manager_remove_hold(struct manager *m, uint32_t id);
+
+/* What manager_reload() would find; problems are to be freed. */
+int manager_check_policy(struct manager *m, struct problems *ret);
+
 /* "24 blocks of 128 MiB: 22 online, 2 offline; 2 rules" */
 void manager_describe(const struct manager *m, char *buf, size_t size);

@@ -12,11 +12,13 @@
 struct apply_job {
         uint32_t block;
         enum action action; /* ACTION_LEAVE_OFFLINE: take it offline */
+        uint32_t job;       /* of core/jobs.h that asked for it; 0: the policy did. Comes back with the result */
         char dax[24];       /* the dax device it belongs to, "" for others: brought online as a whole where the kernel can */
 };
 
 struct apply_result {
         uint32_t block;
+        uint32_t job;
         enum action action;
         enum outcome outcome;
         int error;              /* of the write: 0 or negative errno */

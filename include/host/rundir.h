@@ -9,6 +9,7 @@
 
 #define RUNDIR_STATE "state"             /* core/state.h */
 #define RUNDIR_HOLDS "holds"             /* core/holds.h */
+#define RUNDIR_HISTORY "history"         /* core/history.h */
 #define RUNDIR_HOLDS_LOCK ".holds.lock"
 #define RUNDIR_AUTO_ONLINE "auto_online" /* what auto_online_blocks was before memhpd changed it */
 

@@ -4,6 +4,7 @@
 /* Reads what rules may ask about the machine as a whole (struct surroundings): its kind, and the memory of its zones. */
 
 #include "core/policy.h"
+#include "core/simulation.h"
 #include "core/zoneinfo.h"
 #include "host/sysfs.h"
 
@@ -13,3 +14,6 @@ int surroundings_read_totals(const struct sysfs *fs, uint64_t page_size, struct 
 
 /* The page size of the running system, or of a capture (its MANIFEST; 4096 where it does not say). */
 uint64_t surroundings_page_size(const struct sysfs *fs);
+
+/* What struct pages can be had from: the kernel zones of /proc/zoneinfo. Unreadable or malformed: not known. */
+void surroundings_read_memory(const struct sysfs *fs, uint64_t page_size, struct sim_memory *ret);

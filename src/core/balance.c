@@ -15,7 +15,7 @@ static bool side_allows(const struct totals_side *s, const struct balance_rule *
         uint64_t kernel = side_kernel(s, rule), limit;
 
         *ret = (struct balance) {
-                .movable = s->movable + bytes, .kernel = kernel, .node = (int16_t) node, .judged = true,
+                .movable = s->movable + bytes, .kernel = kernel, .added = bytes, .node = (int16_t) node, .judged = true,
                 .hot_counted = rule->hot_extends,
                 .ratio = rule->ratio,
         };
@@ -103,5 +103,5 @@ void balance_describe(const struct balance *b, char *buf, size_t size) {
 
 bool balance_equal(const struct balance *a, const struct balance *b) {
         return a->judged == b->judged && (!a->judged || (a->movable == b->movable && a->kernel == b->kernel &&
-                                                         a->node == b->node && a->ratio == b->ratio));
+                                                         a->added == b->added && a->node == b->node && a->ratio == b->ratio));
 }

@@ -2,20 +2,28 @@
 #include "core/outcome.h"
 
 #include <errno.h>
+#include <string.h>
+
+static const char *const names[_OUTCOME_MAX] = {
+        [OUTCOME_NONE] = "none",
+        [OUTCOME_DONE] = "done",
+        [OUTCOME_ALREADY] = "already",
+        [OUTCOME_DELEGATED] = "delegated",
+        [OUTCOME_WRONG_ZONE] = "wrong-zone",
+        [OUTCOME_BUSY] = "busy",
+        [OUTCOME_GONE] = "gone",
+        [OUTCOME_FAILED] = "failed",
+};
 
 const char *outcome_to_string(enum outcome o) {
-        static const char *const names[_OUTCOME_MAX] = {
-                [OUTCOME_NONE] = "none",
-                [OUTCOME_DONE] = "done",
-                [OUTCOME_ALREADY] = "already",
-                [OUTCOME_DELEGATED] = "delegated",
-                [OUTCOME_WRONG_ZONE] = "wrong-zone",
-                [OUTCOME_BUSY] = "busy",
-                [OUTCOME_GONE] = "gone",
-                [OUTCOME_FAILED] = "failed",
-        };
-
         return o >= 0 && o < _OUTCOME_MAX ? names[o] : NULL;
+}
+
+enum outcome outcome_from_string(const char *s) {
+        for (enum outcome o = 0; o < _OUTCOME_MAX; o++)
+                if (strcmp(names[o], s) == 0)
+                        return o;
+        return _OUTCOME_INVALID;
 }
 
 /* drivers/base/memory.c and mm/memory_hotplug.c: these name a moment, not the block. */

@@ -46,6 +46,33 @@ const char *action_zone_name(enum action a) {
         return action_is_valid(a) ? actions[a].zone_name : NULL;
 }
 
+static const char *const reasons[_REASON_MAX] = {
+        [REASON_RULE] = "rule",
+        [REASON_FALLBACK] = "fallback",
+        [REASON_BALANCED] = "balanced",
+        [REASON_RATIO] = "ratio",
+        [REASON_ZONE_UNAVAILABLE] = "zone-unavailable",
+        [REASON_NO_RULE] = "no-rule",
+        [REASON_HANDS_OFF] = "hands-off",
+        [REASON_HELD] = "held",
+        [REASON_SOURCE_HIDDEN] = "source-hidden",
+        [REASON_ROLLED_BACK] = "rolled-back",
+        [REASON_STARTUP] = "startup",
+        [REASON_NOT_OFFLINE] = "not-offline",
+        [REASON_ASKED] = "asked",
+};
+
+const char *reason_to_string(enum reason r) {
+        return r >= 0 && r < _REASON_MAX ? reasons[r] : NULL;
+}
+
+enum reason reason_from_string(const char *s) {
+        for (enum reason r = 0; r < _REASON_MAX; r++)
+                if (strcmp(reasons[r], s) == 0)
+                        return r;
+        return _REASON_INVALID;
+}
+
 enum auto_online auto_online_from_string(const char *s) {
         static const char *const names[_AUTO_ONLINE_MAX] = {
                 [AUTO_ONLINE_MANAGE] = "manage",
@@ -80,6 +107,9 @@ void policy_free(struct policy *p) {
                 free(p->rules[i].file);
                 match_done(&p->rules[i].match);
         }
+        for (size_t i = 0; i < p->n_files; i++)
+                free(p->files[i]);
+        free(p->files);
         free(p->rules);
         free(p);
 }
@@ -298,6 +328,9 @@ void decision_describe(const struct policy *p, const struct block *b, const stru
                 break;
         case REASON_STARTUP:
                 text = "it was offline when the daemon started, and startup is \"ignore\"; left offline";
+                break;
+        case REASON_ASKED:
+                text = "somebody asked for it";
                 break;
         case REASON_NOT_OFFLINE:
                 snprintf(buf, size, "the block is %s: nothing to decide", block_state_to_string(b->state));

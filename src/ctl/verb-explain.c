@@ -6,7 +6,7 @@
 #include "core/format.h"
 #include "ctl/around.h"
 #include "ctl/facts.h"
-#include "ctl/judgement.h"
+#include "core/judgement.h"
 #include "ctl/policy.h"
 #include "ctl/run.h"
 #include "ctl/verb.h"

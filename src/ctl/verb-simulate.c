@@ -27,35 +27,6 @@ const struct column_set simulate_columns = { columns, ARRAY_SIZE(columns) };
 
 /* ---- what is there ------------------------------------------------------------------------------------------------ */
 
-static uint64_t counter(const struct zoneinfo *info, const struct zone_info *z, const char *key) {
-        for (size_t i = 0; i < z->n_counters; i++)
-                if (strcmp(info->counters[z->counters + i].key, key) == 0)
-                        return info->counters[z->counters + i].value;
-        return 0;
-}
-
-/* Unreadable: not known; around_read() complained about a malformed file. */
-static void read_memory(const struct sysfs *fs, uint64_t page_size, struct sim_memory *ret) {
-        _cleanup_(zoneinfo_done) struct zoneinfo info = {};
-        _cleanup_free_ char *text = NULL;
-        unsigned line;
-        size_t size;
-
-        if (sysfs_read_text(fs, SYSFS_ZONEINFO, &text, &size) < 0 || zoneinfo_parse(text, size, &info, &line) < 0)
-                return;
-        ret->known = true;
-        for (size_t i = 0; i < info.n_zones; i++) {
-                const struct zone_info *z = &info.zones[i];
-                enum zone zone = zone_from_string(z->name);
-
-                if (zone < 0 || !(ZONE_BIT(zone) & ZONES_KERNEL))
-                        continue;
-                ret->free += z->free * page_size;
-                ret->reclaimable += (counter(&info, z, "nr_zone_inactive_file") + counter(&info, z, "nr_zone_active_file")) *
-                                    page_size;
-        }
-}
-
 static enum status parse_specs(char *const *args, struct sim_spec **ret, size_t *ret_n) {
         enum status status = STATUS_DONE;
         char error[SIM_ERROR_MAX];
@@ -335,7 +306,7 @@ enum status verb_simulate(const struct options *o, char *const *args) {
         s->indices = facts.indices;
         s->n_indices = facts.n;
         sysfs_read_tiers(facts.fs, s->tiers);
-        read_memory(facts.fs, s->page_size, &s->memory);
+        surroundings_read_memory(facts.fs, s->page_size, &s->memory);
         simulation_run(s, specs, n, adds);
         if (o->json)
                 print_json(s, adds, n);

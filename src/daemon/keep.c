@@ -79,18 +79,58 @@ void keep_recall(const struct keep *k, struct entry *e) {
         e->arrival = run ? ARRIVAL_UNKNOWN : ARRIVAL_HOT; /* what is new came while nobody watched */
 }
 
-void keep_save(struct keep *k, const struct registry *r, uint32_t last_add) {
+void keep_recall_history(const struct keep *k, struct history *ret) {
+        _cleanup_free_ char *text = NULL;
+        unsigned line = 0;
+        size_t size;
+        int r;
+
+        if (k->dir_fd < 0)
+                return;
+        r = rundir_read(k->dir_fd, RUNDIR_HISTORY, &text, &size);
+        if (r >= 0)
+                r = history_parse(text, size, ret, &line);
+        if (r < 0 && r != -ENOENT)
+                journal_print(LOG_WARNING, MESSAGE_WARNING, "/run/memhpd/" RUNDIR_HISTORY ":%u: not used: %s; what was decided "
+                              "before is in the journal only", line, r == -EBADMSG ? "torn or not written by memhpd" : strerror(-r));
+}
+
+static int save_state(const struct keep *k, const struct registry *r, uint32_t last_add) {
         _cleanup_free_ char *text = NULL;
         size_t size;
         int error;
 
+        error = state_format(r, last_add, &text, &size);
+        return error < 0 ? error : rundir_write(k->dir_fd, RUNDIR_STATE, text, size);
+}
+
+static int save_history(struct keep *k, const struct history *h) {
+        _cleanup_free_ char *text = NULL;
+        size_t size;
+        int error;
+
+        if (h->last_id == k->saved_report)
+                return 0;
+        error = history_format(h, &text, &size);
+        if (error >= 0)
+                error = rundir_write(k->dir_fd, RUNDIR_HISTORY, text, size);
+        if (error >= 0)
+                k->saved_report = h->last_id;
+        return error;
+}
+
+void keep_save(struct keep *k, const struct registry *r, uint32_t last_add, const struct history *h) {
+        int error, second;
+
         if (k->dir_fd < 0)
                 return;
-        error = state_format(r, last_add, &text, &size);
-        if (error >= 0)
-                error = rundir_write(k->dir_fd, RUNDIR_STATE, text, size);
+        error = save_state(k, r, last_add);
         if (error < 0 && !k->failed)
                 journal_print(LOG_WARNING, MESSAGE_WARNING, "/run/memhpd/" RUNDIR_STATE ": cannot be written: %s; "
                               "a restart may bring blocks online that somebody set offline", strerror(-error));
-        k->failed = error < 0;
+        second = save_history(k, h);
+        if (error >= 0 && second < 0 && !k->failed)
+                journal_print(LOG_WARNING, MESSAGE_WARNING, "/run/memhpd/" RUNDIR_HISTORY ": cannot be written: %s; "
+                              "after a restart, only the journal knows what was decided", strerror(-second));
+        k->failed = error < 0 || second < 0;
 }

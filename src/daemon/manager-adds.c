@@ -2,8 +2,7 @@
 #include <inttypes.h>
 #include <syslog.h>
 
-#include "core/names.h"
-#include "daemon/journal.h"
+#include "daemon/bus.h"
 #include "daemon/manager-internal.h"
 
 /* Memory that was online when the daemon came, or that somebody set offline, is nobody's add; nor is what is neither online
@@ -157,19 +156,27 @@ static const struct rule *add_rule(const struct manager *m, const struct add *ad
         return add->decided && add->decision.rule >= 0 ? &m->policy->rules[add->decision.rule] : NULL;
 }
 
-static void report_partial(const struct add *add, const char *consequence) {
-        char number[16];
-        const struct journal_field fields[] = {
-                { FIELD_ADD, number },
-                { FIELD_DEVICE, add->device[0] ? add->device : NULL },
-                { FIELD_SOURCE, source_to_string(add->source) },
+static void report_partial(struct manager *m, const struct add *add, const char *consequence) {
+        const struct rule *rule = add_rule(m, add);
+        struct report r = {
+                .kind = REPORT_PARTIAL, .priority = LOG_WARNING, .add = add->number, .source = add->source, .node = add->node,
+                .action = add->decision.action, .reason = add->decision.reason, .outcome = OUTCOME_FAILED, .zone = _ZONE_INVALID,
+                .n_blocks = add->n_blocks,
         };
 
-        snprintf(number, sizeof(number), "%" PRIu32, add->number);
-        journal_send(LOG_WARNING, MESSAGE_PARTIAL, fields, ARRAY_SIZE(fields),
-                     "%s%s%s: of %" PRIu32 " blocks %" PRIu32 " are online as wanted and %" PRIu32 " are not; %s",
-                     source_to_string(add->source), add->device[0] ? " " : "", add->device, add->n_blocks, add->n_online,
-                     add->n_failed, consequence);
+        (void) sd_event_now(m->event, CLOCK_REALTIME, &r.usec);
+        snprintf(r.blocks, sizeof(r.blocks), "%" PRIu32 "-%" PRIu32, add->first, add->last);
+        snprintf(r.device, sizeof(r.device), "%s", add->device);
+        if (rule) {
+                snprintf(r.rule, sizeof(r.rule), "%s", rule->name);
+                snprintf(r.file, sizeof(r.file), "%s", rule->file);
+                r.line = rule->line;
+        }
+        snprintf(r.text, sizeof(r.text),
+                 "%s%s%s: of %" PRIu32 " blocks %" PRIu32 " are online as wanted and %" PRIu32 " are not; %s",
+                 source_to_string(add->source), add->device[0] ? " " : "", add->device, add->n_blocks, add->n_online,
+                 add->n_failed, consequence);
+        manager_tell(m, &r);
 }
 
 static void close_add(struct manager *m, struct add *add) {
@@ -177,13 +184,14 @@ static void close_add(struct manager *m, struct add *add) {
 
         if (!add->rolling_back && add->n_failed > 0 && add->n_online > 0) {
                 if (rule && rule->rollback) {
-                        report_partial(add, "taking all of it offline again (on_partial is \"rollback\")");
+                        report_partial(m, add, "taking all of it offline again (on_partial is \"rollback\")");
                         roll_back(m, add);
                         return;
                 }
-                report_partial(add, "it stays so (on_partial is \"keep\")");
+                report_partial(m, add, "it stays so (on_partial is \"keep\")");
         }
         add->end_usec = manager_now_usec(m);
+        bus_tell_add(m->bus, add);
 }
 
 bool manager_close_adds(struct manager *m) {

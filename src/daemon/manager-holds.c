@@ -54,6 +54,67 @@ static int on_folder(sd_event_source *source, const struct inotify_event *event,
         return 0;
 }
 
+/* memhpctl writes the same file where there is no bus: what it wrote is read anew under the lock. */
+static int change_holds(struct manager *m, struct holds *h, int *ret_lock) {
+        _cleanup_close_ int lock = -1;
+        unsigned line;
+        int r;
+
+        if (m->keep.dir_fd < 0)
+                return m->keep.dir_fd;
+        lock = hold_file_lock(m->keep.dir_fd);
+        if (lock < 0)
+                return lock;
+        r = hold_file_read(m->keep.dir_fd, h, &line);
+        if (r >= 0)
+                *ret_lock = TAKE_FD(lock);
+        return r;
+}
+
+int manager_add_hold(struct manager *m, const char *selector, uint64_t duration_usec, const char *reason, uint32_t *ret_id,
+                     char error[static SELECTOR_ERROR_MAX]) {
+        _cleanup_(holds_done) struct holds holds = {};
+        _cleanup_close_ int lock = -1;
+        uint64_t expires = 0;
+        int r;
+
+        r = change_holds(m, &holds, &lock);
+        if (r < 0)
+                return r == -EINVAL ? -EIO : r;
+        if (duration_usec && (__builtin_add_overflow(hold_now_usec(), duration_usec, &expires) || expires > INT64_MAX))
+                expires = 0; /* longer than any machine runs */
+        r = holds_add(&holds, selector, expires, reason, error);
+        if (r < 0)
+                return r;
+        r = hold_file_write(m->keep.dir_fd, &holds);
+        if (r < 0)
+                return r == -EINVAL ? -EIO : r;
+        *ret_id = holds.last_id;
+        load(m); /* at once: the caller may add memory next */
+        manager_request_scan(m);
+        return 0;
+}
+
+int manager_remove_hold(struct manager *m, uint32_t id) {
+        _cleanup_(holds_done) struct holds holds = {};
+        _cleanup_close_ int lock = -1;
+        int r;
+
+        r = change_holds(m, &holds, &lock);
+        if (r < 0)
+                return r == -ENOENT ? -EIO : r;
+        if (id && !holds_remove(&holds, id))
+                return -ENOENT;
+        while (!id && holds.n > 0)
+                (void) holds_remove(&holds, holds.items[0].id);
+        r = hold_file_write(m->keep.dir_fd, &holds);
+        if (r < 0)
+                return r == -ENOENT ? -EIO : r;
+        load(m);
+        manager_request_scan(m);
+        return 0;
+}
+
 int manager_start_holds(struct manager *m) {
         _cleanup_free_ char *path = rundir_path(sysfs_root(m->fs));
         int r;

@@ -7,6 +7,7 @@
 #include "core/format.h"
 #include "core/names.h"
 #include "daemon/auto-online.h"
+#include "daemon/bus.h"
 #include "daemon/journal.h"
 #include "daemon/manager-internal.h"
 #include "host/conf.h"
@@ -77,6 +78,7 @@ int manager_new(sd_event *event, const struct manager_options *options, struct m
         if (r < 0)
                 return r;
         keep_open(&m->keep, m->fs);
+        keep_recall_history(&m->keep, &m->history);
         m->adds.last_number = m->keep.saved.last_add;
         *ret = TAKE_PTR(m);
         return 0;
@@ -98,6 +100,12 @@ int manager_start(struct manager *m) {
         r = refused_start(&m->refused, m->event, sysfs_root(m->fs));
         if (r < 0)
                 return r;
+        if (bus_is_wanted(sysfs_root(m->fs))) {
+                r = bus_new(m->event, m, &m->bus);
+                if (r < 0)
+                        journal_print(LOG_WARNING, MESSAGE_WARNING, "no D-Bus: %s; memhpctl reads the system by itself",
+                                      strerror(-r));
+        }
         manager_request_scan(m);
         manager_schedule_reconcile(m);
         return 0;
@@ -141,6 +149,7 @@ int manager_reload(struct manager *m) {
         r = load_policy(m, &policy);
         if (r < 0) {
                 journal_print(LOG_ERR, MESSAGE_POLICY_REFUSED, "the new policy was refused; the one before stays");
+                bus_tell_policy(m->bus, false);
                 return r;
         }
         manager_flush_report(m);
@@ -157,6 +166,7 @@ int manager_reload(struct manager *m) {
         m->delegated = auto_online_take(m->fs, m->keep.dir_fd, m->policy);
         manager_schedule_reconcile(m);
         journal_print(LOG_INFO, MESSAGE_POLICY, "policy loaded: %zu rules", policy->n_rules);
+        bus_tell_policy(m->bus, true);
         manager_request_scan(m);
         return 0;
 }
@@ -180,7 +190,8 @@ void manager_free(struct manager *m) {
         if (m->policy && m->tally.n)
                 manager_flush_report(m);
         if (m->started)
-                keep_save(&m->keep, &m->registry, m->adds.last_number);
+                keep_save(&m->keep, &m->registry, m->adds.last_number, &m->history);
+        bus_free(m->bus);
         if (m->fs)
                 (void) auto_online_restore(m->fs, m->keep.dir_fd);
         keep_close(&m->keep);
@@ -189,6 +200,7 @@ void manager_free(struct manager *m) {
         queue_done(&m->todo);
         registry_done(&m->registry);
         holds_done(&m->holds);
+        jobs_done(&m->jobs);
         evidence_done(&m->evidence);
         policy_free(m->policy);
         sysfs_close(m->fs);
@@ -202,7 +214,7 @@ bool manager_is_started(const struct manager *m) {
 }
 
 bool manager_is_idle(const struct manager *m) {
-        return m->started && m->todo.n == 0 && !m->scan.active && !m->scan.requested && m->tally.n == 0 &&
+        return m->started && !jobs_first_running(&((struct manager *) m)->jobs) && m->todo.n == 0 && !m->scan.active && !m->scan.requested && m->tally.n == 0 &&
                apply_pending(m->apply) == 0;
 }
 
@@ -229,4 +241,70 @@ void manager_describe(const struct manager *m, char *buf, size_t size) {
         if (m->counters.overflows > 0)
                 snprintf(buf + strlen(buf), size - strlen(buf), "; %" PRIu64 " times uevents were lost",
                          m->counters.overflows);
+}
+
+/* ---- what the bus shows ------------------------------------------------------------------------------------------- */
+
+const struct policy *manager_policy(const struct manager *m) {
+        return m->policy;
+}
+
+const struct history *manager_history(const struct manager *m) {
+        return &m->history;
+}
+
+const struct holds *manager_holds(const struct manager *m) {
+        return &m->holds;
+}
+
+const struct sysfs *manager_sysfs(const struct manager *m) {
+        return m->fs;
+}
+
+struct adds *manager_adds(struct manager *m) {
+        return &m->adds;
+}
+
+struct jobs *manager_jobs(struct manager *m) {
+        return &m->jobs;
+}
+
+const struct surroundings *manager_surroundings(struct manager *m) {
+        return manager_around(m, false);
+}
+
+uint64_t manager_page_size(const struct manager *m) {
+        return m->page_size;
+}
+
+int manager_read_block(struct manager *m, const struct entry *e, struct block *ret, struct evidence *ret_evidence) {
+        struct origin origin;
+        struct block b;
+        int r;
+
+        r = sysfs_read_block(m->fs, e->block, NULL, 0, &b);
+        if (r == -EAGAIN)
+                r = sysfs_read_block_state(m->fs, e->block, &b);
+        if (r >= 0)
+                r = evidence_read(&m->evidence, e->block, (enum arrival) e->arrival, ret_evidence);
+        if (r < 0)
+                return r;
+        source_classify(ret_evidence, &origin);
+        b.source = origin.source;
+        memcpy(b.device, origin.device, sizeof(b.device));
+        b.device_size = origin.size;
+        b.tier = e->node >= 0 ? m->tiers[e->node] : -1;
+        b.at_startup = e->at_startup;
+        b.hands_off = e->hands_off;
+        b.rolled_back = e->rolled_back;
+        b.removable = e->removable;
+        b.held = b.state == BLOCK_OFFLINE && holds_find(&m->holds, &b, sysfs_block_size(m->fs), hold_now_usec());
+        *ret = b;
+        return 0;
+}
+
+int manager_check_policy(struct manager *m, struct problems *ret) {
+        _cleanup_(policy_freep) struct policy *policy = NULL;
+
+        return conf_load(sysfs_root(m->fs), m->config, &policy, ret);
 }

@@ -5,6 +5,7 @@
 #include <systemd/sd-daemon.h>
 
 #include "core/names.h"
+#include "daemon/bus.h"
 #include "daemon/journal.h"
 #include "daemon/manager-internal.h"
 
@@ -150,6 +151,9 @@ static int on_work(sd_event_source *source, void *userdata) {
         struct manager *m = userdata;
         uint64_t delay = manager_work(m);
 
+        if (m->started)
+                manager_run_jobs(m);
+
         if (delay == 0)
                 return 0;
         (void) sd_event_source_set_enabled(source, SD_EVENT_OFF);
@@ -200,6 +204,8 @@ static int on_apply(sd_event_source *source, int fd, uint32_t revents, void *use
         (void) source, (void) fd, (void) revents;
         for (int i = 0; i < EVENT_BUDGET && apply_take(m->apply, &result); i++)
                 manager_handle_result(m, &result);
+        if (m->started)
+                manager_run_jobs(m);
         if (m->todo.n || m->scan.active)
                 (void) sd_event_source_set_enabled(m->work_source, SD_EVENT_ON);
         return 0;
@@ -244,6 +250,7 @@ static int on_report_timer(sd_event_source *source, uint64_t usec, void *userdat
                 (void) sd_event_source_set_time_relative(source, REPORT_STEP_USEC);
                 (void) sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
         }
+        bus_tell_status(m->bus);
         manager_describe(m, text, sizeof(text));
         (void) sd_notifyf(false, "STATUS=%s", text);
         return 0;
@@ -252,19 +259,15 @@ static int on_report_timer(sd_event_source *source, uint64_t usec, void *userdat
 /* A write that takes memory offline may go on for ever: the kernel waits for pages that nobody lets go. */
 static int on_patience_timer(sd_event_source *source, uint64_t usec, void *userdata) {
         struct manager *m = userdata;
-        uint64_t since, now = manager_now_usec(m), next = m->policy->offline_timeout_usec;
+        uint64_t since, next = m->policy->offline_timeout_usec;
         struct apply_job job;
 
         (void) usec;
         if (apply_pending(m->apply) == 0)
                 return 0;
-        if (apply_current(m->apply, &job, &since) && job.action == ACTION_LEAVE_OFFLINE) {
-                if (now >= since + m->policy->offline_timeout_usec) {
-                        apply_interrupt(m->apply);
-                        next = REPORT_STEP_USEC; /* the signal may have come a moment too early */
-                } else
-                        next = since + m->policy->offline_timeout_usec - now;
-        }
+        if (apply_current(m->apply, &job, &since) && job.action == ACTION_LEAVE_OFFLINE &&
+            !manager_has_patience(m, &job, since, &next))
+                apply_interrupt(m->apply);
         (void) sd_event_source_set_time_relative(source, next);
         (void) sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
         return 0;
@@ -286,7 +289,7 @@ static int on_state_timer(sd_event_source *source, uint64_t usec, void *userdata
 
         (void) source, (void) usec;
         if (m->started) /* before the first look is complete, what was kept is better than what is known */
-                keep_save(&m->keep, &m->registry, m->adds.last_number);
+                keep_save(&m->keep, &m->registry, m->adds.last_number, &m->history);
         return 0;
 }
 

@@ -6,7 +6,6 @@
 #include "core/names.h"
 #include "daemon/journal.h"
 #include "daemon/manager-internal.h"
-#include "daemon/report.h"
 
 #define SETTLE_CAP_USEC 500000  /* without any event: then a missing link will not come */
 #define SETTLE_BLIND_USEC 50000 /* the same where /proc/iomem shows nothing, and memory without a name is the rule */
@@ -14,25 +13,6 @@
 #define REPORT_DELAY_USEC 50000
 
 /* ---- report: the one place ---------------------------------------------------------------------------------------- */
-
-void manager_flush_report(struct manager *m) {
-        const struct report_context context = {
-                .policy = m->policy, .registry = &m->registry, .block_size = sysfs_block_size(m->fs),
-        };
-
-        report_tally(&context, &m->tally);
-        tally_clear(&m->tally);
-}
-
-void manager_wake_report(struct manager *m) {
-        int enabled = SD_EVENT_OFF;
-
-        (void) sd_event_source_get_enabled(m->report_timer, &enabled);
-        if (enabled != SD_EVENT_OFF)
-                return;
-        (void) sd_event_source_set_time_relative(m->report_timer, REPORT_DELAY_USEC);
-        (void) sd_event_source_set_enabled(m->report_timer, SD_EVENT_ONESHOT);
-}
 
 static enum zone entry_zone(zone_mask zones) {
         return zones && !(zones & (zones - 1)) ? (enum zone) __builtin_ctz(zones) : _ZONE_INVALID;
@@ -46,7 +26,7 @@ static struct balance entry_balance(struct manager *m, const struct entry *e) {
         return counted && add && add->decided ? add->decision.balance : (struct balance) {};
 }
 
-static void manager_report(struct manager *m, struct entry *e, zone_mask zones, uint64_t write_usec) {
+void manager_report(struct manager *m, struct entry *e, zone_mask zones, uint64_t write_usec) {
         const struct tally_key key = {
                 .balance = entry_balance(m, e),
                 .add = e->add,
@@ -109,10 +89,11 @@ static bool may_still_get_source(const struct manager *m, const struct entry *e,
 
 /* -EAGAIN: the kernel has not linked the block to its node, or to what it came from, yet. */
 static int facts_read_block(struct manager *m, struct entry *e, const struct node_map *nodes, struct block *ret) {
+        bool is_new = !e->known;
         struct block b;
         int r;
 
-        r = sysfs_read_block(m->fs, e->block, nodes, e->identity ? 0 : SYSFS_IDENTITY, &b);
+        r = sysfs_read_block(m->fs, e->block, nodes, e->identity ? 0 : SYSFS_IDENTITY | SYSFS_REMOVABLE, &b);
         if (r == -EAGAIN && !may_still_settle(m, e, SETTLE_CAP_USEC))
                 r = sysfs_read_block_state(m->fs, e->block, &b);
         if (r < 0)
@@ -138,11 +119,17 @@ static int facts_read_block(struct manager *m, struct entry *e, const struct nod
         if (b.state == BLOCK_OFFLINE && !b.held && e->decided && e->reason == REASON_HELD)
                 e->add = 0; /* released, it is another add, decided as one */
         e->known = true;
-        e->identity = b.identity ?: e->identity;
+        if (b.identity) {
+                e->identity = b.identity;
+                e->removable = b.removable;
+        }
+        e->several_nodes = e->node >= 0 && node_set_next(&b.nodes, (unsigned) e->node + 1) >= 0;
         e->state = b.state;
         e->zones = b.state == BLOCK_ONLINE ? b.zones : 0;
         e->source = b.source;
         e->device = registry_device(&m->registry, b.device);
+        if (is_new)
+                manager_note_change(m, e, false);
         *ret = b;
         return 0;
 }
@@ -166,7 +153,10 @@ void manager_note_gone(struct manager *m, struct entry *e) {
         /* What was meant for the block must not meet another in the same place. */
         if (e->stage == STAGE_APPLYING)
                 apply_cancel(m->apply, e->block);
+        manager_forget_job_block(m, e->block);
         m->around_stale = true;
+        if (was_known)
+                manager_note_change(m, e, true);
         entry_set_decision(e, &(struct decision) { ACTION_LEAVE_OFFLINE, REASON_NO_RULE, -1 });
         e->outcome = OUTCOME_GONE;
         if (was_known)
@@ -312,6 +302,11 @@ void manager_handle_result(struct manager *m, const struct apply_result *result)
         }
         e->state = result->state;
         e->zones = result->state == BLOCK_ONLINE ? result->zones : 0;
+        manager_note_change(m, e, false);
+        if (result->job) {
+                manager_handle_job_result(m, e, result);
+                return;
+        }
         if (result->action == ACTION_LEAVE_OFFLINE) {
                 manager_handle_rollback(m, e);
                 manager_report(m, e, result->zones, result->write_usec);
@@ -362,6 +357,7 @@ void manager_handle_change(struct manager *m, struct entry *e) {
                 return;
         e->state = b.state;
         e->zones = b.state == BLOCK_ONLINE ? b.zones : 0;
+        manager_note_change(m, e, false);
         m->around_stale = true;
         manager_state_changed(m, true);
         if (b.state == BLOCK_ONLINE) {

@@ -11,8 +11,6 @@
 #include "core/names.h"
 #include "daemon/journal.h"
 
-#define BLOCKS_MAX 256
-
 /* "dimm PNP0C80:00: 8 blocks 32-39 (1 GiB), node 1" */
 static void format_subject(const struct report_context *c, const struct tally_group *g, const char *blocks, char *buf,
                            size_t size) {
@@ -21,7 +19,7 @@ static void format_subject(const struct report_context *c, const struct tally_gr
 
         if (g->key.node >= 0)
                 snprintf(node, sizeof(node), ", node %d", g->key.node);
-        snprintf(buf, size, "%s%s%s: %u block%s %s (%s)%s", source_to_string(g->key.source), device[0] ? " " : "", device,
+        snprintf(buf, size, "%s%s%s: %u block%s %s (%s)%s: ", source_to_string(g->key.source), device[0] ? " " : "", device,
                  g->n_blocks, g->n_blocks == 1 ? "" : "s", blocks, format_size(g->n_blocks * c->block_size, bytes), node);
 }
 
@@ -41,59 +39,84 @@ static const char *wanted_zone(const struct report_context *c, const struct tall
         return g->key.rule >= 0 ? action_zone_name(c->policy->rules[g->key.rule].action) : NULL;
 }
 
-struct line {
-        int priority;
-        const char *message_id;
-        char text[768];
-};
-
-static void _printf_(4, 5) line_set(struct line *l, int priority, const char *message_id, const char *format, ...) {
+/* The text goes behind the subject that is there already. */
+static void _printf_(4, 5) report_say(struct report *r, int priority, enum report_kind kind, const char *format, ...) {
+        size_t n = strlen(r->text);
         va_list ap;
 
-        l->priority = priority;
-        l->message_id = message_id;
+        r->priority = priority;
+        r->kind = kind;
         va_start(ap, format);
-        vsnprintf(l->text, sizeof(l->text), format, ap);
+        vsnprintf(r->text + n, sizeof(r->text) - n, format, ap);
         va_end(ap);
 }
 
 static void compose_left_offline(const struct report_context *c, const struct tally_group *g, const char *rule,
-                                 const char *figures, struct line *ret) {
+                                 const char *figures, struct report *ret) {
         switch (g->key.reason) {
         case REASON_RULE:
-                line_set(ret, LOG_INFO, MESSAGE_LEFT_OFFLINE, "left offline by %s", rule);
+                report_say(ret, LOG_INFO, REPORT_LEFT_OFFLINE, "left offline by %s", rule);
                 break;
         case REASON_ZONE_UNAVAILABLE:
-                line_set(ret, LOG_WARNING, MESSAGE_LEFT_OFFLINE,
+                report_say(ret, LOG_WARNING, REPORT_LEFT_OFFLINE,
                          "left offline: %s wants zone %s, which the kernel does not offer for it", rule,
                          wanted_zone(c, g));
                 break;
         case REASON_RATIO:
-                line_set(ret, LOG_WARNING, MESSAGE_LEFT_OFFLINE, "left offline by %s: %s", rule, figures);
+                report_say(ret, LOG_WARNING, REPORT_LEFT_OFFLINE, "left offline by %s: %s", rule, figures);
                 break;
         case REASON_HANDS_OFF:
-                line_set(ret, LOG_NOTICE, MESSAGE_CHANGED, "was set offline, by somebody or to be unplugged; it stays offline");
+                report_say(ret, LOG_NOTICE, REPORT_CHANGED, "was set offline, by somebody or to be unplugged; it stays offline");
                 break;
         case REASON_HELD:
-                line_set(ret, LOG_NOTICE, MESSAGE_HELD, "waits: a hold is on it (memhpctl hold lists them)");
+                report_say(ret, LOG_NOTICE, REPORT_HELD, "waits: a hold is on it (memhpctl hold lists them)");
                 break;
         case REASON_SOURCE_HIDDEN:
-                line_set(ret, LOG_WARNING, MESSAGE_LEFT_OFFLINE, "left offline: /proc/iomem shows nothing, and %s asks where "
+                report_say(ret, LOG_WARNING, REPORT_LEFT_OFFLINE, "left offline: /proc/iomem shows nothing, and %s asks where "
                          "memory comes from", rule);
                 break;
         case REASON_ROLLED_BACK:
-                line_set(ret, LOG_WARNING, MESSAGE_PARTIAL, "taken offline again, as its device could not be had as a whole");
+                report_say(ret, LOG_WARNING, REPORT_PARTIAL, "taken offline again, as its device could not be had as a whole");
                 break;
         case REASON_STARTUP:
-                line_set(ret, LOG_INFO, MESSAGE_LEFT_OFFLINE,
+                report_say(ret, LOG_INFO, REPORT_LEFT_OFFLINE,
                          "left offline: it was offline at the start, and startup is \"ignore\"");
                 break;
         default:
-                line_set(ret, LOG_NOTICE, MESSAGE_LEFT_OFFLINE, "left offline: no rule matches");
+                report_say(ret, LOG_NOTICE, REPORT_LEFT_OFFLINE, "left offline: no rule matches");
         }
 }
 
-static void compose(const struct report_context *c, const struct tally_group *g, struct line *ret) {
+/* Somebody asked, over the bus: no rule has a say. */
+static void compose_asked(const struct tally_group *g, const char *zone, const char *error, struct report *ret) {
+        bool offline = g->key.action == ACTION_LEAVE_OFFLINE;
+
+        switch (g->key.outcome) {
+        case OUTCOME_GONE:
+                report_say(ret, LOG_INFO, REPORT_REMOVED, "unplugged");
+                break;
+        case OUTCOME_DONE:
+        case OUTCOME_ALREADY:
+                if (offline)
+                        report_say(ret, LOG_INFO, REPORT_OFFLINED, "offline, as somebody asked; it stays so");
+                else
+                        report_say(ret, LOG_INFO, REPORT_ONLINED, "online in %s, as somebody asked", zone);
+                break;
+        case OUTCOME_WRONG_ZONE:
+                report_say(ret, LOG_WARNING, REPORT_LOST_RACE, "lost race: another program brought it online in %s first; "
+                           "somebody asked for zone %s. It stays as it is", zone, action_zone_name(g->key.action));
+                break;
+        default:
+                if (offline)
+                        report_say(ret, LOG_WARNING, REPORT_FAILED, "stays online in %s: somebody asked to take it offline: %s",
+                                   zone, g->key.error == -EINTR ? "interrupted" : error);
+                else
+                        report_say(ret, LOG_WARNING, REPORT_FAILED, "stays offline: somebody asked for \"%s\": %s",
+                                   action_to_state(g->key.action), error);
+        }
+}
+
+static void compose(const struct report_context *c, const struct tally_group *g, struct report *ret) {
         const char *zone = zone_to_string(g->key.zone) ?: "a zone that the kernel does not name";
         const char *state = action_to_state(g->key.action);
         const char *error = g->key.error ? strerror(-g->key.error) : "it is offline again";
@@ -111,75 +134,114 @@ static void compose(const struct report_context *c, const struct tally_group *g,
         else
                 snprintf(why, sizeof(why), "by %s", rule);
 
+        if (g->key.reason == REASON_ASKED) {
+                compose_asked(g, zone, error, ret);
+                return;
+        }
         switch (g->key.outcome) {
         case OUTCOME_NONE:
                 compose_left_offline(c, g, rule, figures, ret);
                 break;
         case OUTCOME_DONE:
-                line_set(ret, LOG_INFO, MESSAGE_ONLINED, "online in %s %s", zone, why);
+                report_say(ret, LOG_INFO, REPORT_ONLINED, "online in %s %s", zone, why);
                 break;
         case OUTCOME_GONE:
-                line_set(ret, LOG_INFO, MESSAGE_REMOVED, "unplugged");
+                report_say(ret, LOG_INFO, REPORT_REMOVED, "unplugged");
                 break;
         case OUTCOME_DELEGATED:
-                line_set(ret, LOG_INFO, MESSAGE_ONLINED, "online in %s as %s wants, by the kernel, to which it is delegated",
+                report_say(ret, LOG_INFO, REPORT_ONLINED, "online in %s as %s wants, by the kernel, to which it is delegated",
                          zone, rule);
                 break;
         case OUTCOME_ALREADY:
-                line_set(ret, LOG_INFO, MESSAGE_ONLINED,
+                report_say(ret, LOG_INFO, REPORT_ONLINED,
                          "online in %s as %s wants, though another program was first", zone, rule);
                 break;
         case OUTCOME_WRONG_ZONE:
                 if (g->key.action == ACTION_LEAVE_OFFLINE)
-                        line_set(ret, LOG_WARNING, MESSAGE_LOST_RACE,
+                        report_say(ret, LOG_WARNING, REPORT_LOST_RACE,
                                  "lost race: another program brought it online in %s; %s leaves it offline. "
                                  "It stays as it is", zone, g->key.reason == REASON_NO_RULE ? "that no rule matches" : rule);
                 else
-                        line_set(ret, LOG_WARNING, MESSAGE_LOST_RACE,
+                        report_say(ret, LOG_WARNING, REPORT_LOST_RACE,
                                  "lost race: another program brought it online in %s first; %s wants zone %s. "
                                  "It stays as it is", zone, rule, action_zone_name(g->key.action));
                 break;
         case OUTCOME_BUSY:
-                line_set(ret, LOG_NOTICE, MESSAGE_FAILED, "\"%s\" refused: %s; trying again", state, error);
+                report_say(ret, LOG_NOTICE, REPORT_FAILED, "\"%s\" refused: %s; trying again", state, error);
                 break;
         default:
                 if (g->key.reason == REASON_ROLLED_BACK)
-                        line_set(ret, LOG_ERR, MESSAGE_PARTIAL, "stays online in %s: it could not be taken offline again: %s",
+                        report_say(ret, LOG_ERR, REPORT_PARTIAL, "stays online in %s: it could not be taken offline again: %s",
                                  zone, g->key.error == -EINTR ? "timed out" : error);
                 else if (!state)
-                        line_set(ret, LOG_ERR, MESSAGE_FAILED, "cannot be read: %s; left as it is", error);
+                        report_say(ret, LOG_ERR, REPORT_FAILED, "cannot be read: %s; left as it is", error);
                 else
-                        line_set(ret, LOG_ERR, MESSAGE_FAILED, "\"%s\" failed: %s; left offline, though %s wants it online",
+                        report_say(ret, LOG_ERR, REPORT_FAILED, "\"%s\" failed: %s; left offline, though %s wants it online",
                                  state, error, rule);
         }
 }
 
-void report_group(const struct report_context *c, const struct tally_group *g) {
-        const char *device = registry_device_name(c->registry, g->key.device);
-        char blocks[BLOCKS_MAX], subject[BLOCKS_MAX + 128], error[16], add[16];
-        struct line line;
+void report_compose(const struct report_context *c, const struct tally_group *g, struct report *ret) {
+        const struct rule *rule = g->key.rule >= 0 && (size_t) g->key.rule < c->policy->n_rules
+                                  ? &c->policy->rules[g->key.rule] : NULL;
 
-        tally_format_blocks(g, blocks, sizeof(blocks));
-        format_subject(c, g, blocks, subject, sizeof(subject));
-        compose(c, g, &line);
-        snprintf(error, sizeof(error), "%d", -g->key.error);
-        snprintf(add, sizeof(add), "%" PRIu32, g->key.add);
-
-        const struct journal_field fields[] = {
-                { FIELD_BLOCK, blocks },
-                { FIELD_DEVICE, device[0] ? device : NULL },
-                { FIELD_ADD, g->key.add ? add : NULL },
-                { FIELD_SOURCE, source_to_string(g->key.source) },
-                { FIELD_RULE, g->key.rule >= 0 ? c->policy->rules[g->key.rule].name : NULL },
-                { FIELD_ACTION, action_to_string(g->key.action) },
-                { FIELD_ZONE, zone_to_string(g->key.zone) },
-                { FIELD_OUTCOME, outcome_to_string(g->key.outcome) },
-                { "ERRNO", g->key.error ? error : NULL },
+        *ret = (struct report) {
+                .usec = c->now_usec,
+                .add = g->key.add,
+                .source = g->key.source,
+                .node = g->key.node,
+                .action = g->key.action,
+                .reason = g->key.reason,
+                .outcome = g->key.outcome,
+                .zone = g->key.zone,
+                .error = g->key.error,
+                .n_blocks = g->n_blocks,
+                .balance = g->key.balance,
         };
-        journal_send(line.priority, line.message_id, fields, ARRAY_SIZE(fields), "%s: %s", subject, line.text);
+        tally_format_blocks(g, ret->blocks, sizeof(ret->blocks));
+        snprintf(ret->device, sizeof(ret->device), "%s", registry_device_name(c->registry, g->key.device));
+        if (rule) {
+                snprintf(ret->rule, sizeof(ret->rule), "%s", rule->name);
+                snprintf(ret->file, sizeof(ret->file), "%s", rule->file);
+                ret->line = rule->line;
+        }
+        format_subject(c, g, ret->blocks, ret->text, sizeof(ret->text));
+        compose(c, g, ret);
 }
 
-void report_tally(const struct report_context *c, const struct tally *t) {
-        for (size_t i = 0; i < t->n; i++)
-                report_group(c, &t->groups[i]);
+void report_format_balance(const struct balance *b, char buf[static BALANCE_TEXT_MAX]) {
+        char node[8] = "-";
+
+        if (b->node >= 0)
+                snprintf(node, sizeof(node), "%d", b->node);
+        snprintf(buf, BALANCE_TEXT_MAX, "%" PRIu64 " %" PRIu64 " %" PRIu64 " %s %u %d", b->movable, b->kernel, b->added, node,
+                 b->ratio, b->hot_counted);
+}
+
+void report_to_journal(const struct report *r) {
+        char error[16], add[16], node[8], line[16], balance[BALANCE_TEXT_MAX];
+
+        snprintf(error, sizeof(error), "%d", -r->error);
+        snprintf(add, sizeof(add), "%" PRIu32, r->add);
+        snprintf(node, sizeof(node), "%d", r->node);
+        snprintf(line, sizeof(line), "%u", r->line);
+        report_format_balance(&r->balance, balance);
+
+        const struct journal_field fields[] = {
+                { FIELD_BLOCK, r->blocks },
+                { FIELD_DEVICE, r->device[0] ? r->device : NULL },
+                { FIELD_ADD, r->add ? add : NULL },
+                { FIELD_SOURCE, source_to_string(r->source) },
+                { FIELD_NODE, r->node >= 0 ? node : NULL },
+                { FIELD_RULE, r->rule[0] ? r->rule : NULL },
+                { FIELD_FILE, r->rule[0] ? r->file : NULL },
+                { FIELD_LINE, r->rule[0] ? line : NULL },
+                { FIELD_ACTION, action_to_string(r->action) },
+                { FIELD_REASON, reason_to_string(r->reason) },
+                { FIELD_BALANCE, r->balance.judged ? balance : NULL },
+                { FIELD_ZONE, zone_to_string(r->zone) },
+                { FIELD_OUTCOME, outcome_to_string(r->outcome) },
+                { "ERRNO", r->error ? error : NULL },
+        };
+        journal_send(r->priority, report_kind_message_id(r->kind), fields, ARRAY_SIZE(fields), "%s", r->text);
 }

@@ -69,6 +69,9 @@ static int load_file(struct policy *policy, struct problems *problems, const cha
         r = conf_read_file(path, may_be_absent, problems, &text, &size);
         if (r <= 0)
                 return r;
+        if (!GROW(policy->files, policy->n_files, policy->capacity_files) || !(policy->files[policy->n_files] = strdup(path)))
+                return -ENOMEM;
+        policy->n_files++;
         conf_check_text(text, size, path, problems);
         if (problems->n_errors == n_errors)
                 conf_parse(text, path, policy, problems);

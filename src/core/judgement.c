@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "ctl/judgement.h"
+#include "core/judgement.h"
 
 #include <stdarg.h>
 
@@ -40,15 +40,15 @@ static void _printf_(2, 3) set_outcome(struct judgement *j, const char *format, 
 }
 
 /* Block online: is it where the policy would have put it? */
-static void judge_online(const struct policy *p, const struct block *b, struct judgement *j) {
+static void judge_online(const struct policy *p, const struct block *b, bool anew, struct judgement *j) {
         enum action action = j->decision.action;
         const struct rule *rule = j->decision.rule >= 0 ? &p->rules[j->decision.rule] : NULL;
 
-        if (b->source == SOURCE_BOOT) {
+        if (b->source == SOURCE_BOOT && anew) {
                 set_outcome(j, "online in %s since boot, which no policy changes", where(b));
                 return;
         }
-        if (rule && rule->action == ACTION_BALANCE && b->zones) {
+        if (anew && rule && rule->action == ACTION_BALANCE && b->zones) {
                 /* What the figures were when it was decided, only the daemon knows; they count this block by now. */
                 j->asked = j->as_wanted = true;
                 set_outcome(j, "online in %s, which a balance may have chosen", where(b));
@@ -87,17 +87,28 @@ static void judge_offline(const struct block *b, struct judgement *j) {
                             b->zones & action_zones(action) ? wanted_zone(action, b) : wanted_name(action));
 }
 
-void judge(const struct policy *p, const struct surroundings *s, const struct block *b, struct judgement *ret) {
-        struct judgement j = {};
+static void judge_as(const struct policy *p, const struct block *b, const struct decision *d, bool anew,
+                     struct judgement *ret) {
+        struct judgement j = { .decision = *d };
 
-        policy_want(p, b, s, &j.decision);
-        j.zone = wanted_zone(j.decision.action, b);
-        decision_describe(p, b, &j.decision, j.reason, sizeof(j.reason));
+        j.zone = wanted_zone(d->action, b);
+        decision_describe(p, b, d, j.reason, sizeof(j.reason));
         if (b->state == BLOCK_ONLINE)
-                judge_online(p, b, &j);
+                judge_online(p, b, anew, &j);
         else if (b->state == BLOCK_OFFLINE)
                 judge_offline(b, &j);
         else
                 snprintf(j.outcome, sizeof(j.outcome), "%s: nothing to decide now", block_state_to_string(b->state));
         *ret = j;
+}
+
+void judge(const struct policy *p, const struct surroundings *s, const struct block *b, struct judgement *ret) {
+        struct decision d;
+
+        policy_want(p, b, s, &d);
+        judge_as(p, b, &d, true, ret);
+}
+
+void judge_decision(const struct policy *p, const struct block *b, const struct decision *d, struct judgement *ret) {
+        judge_as(p, b, d, false, ret);
 }

@@ -15,3 +15,5 @@ struct judgement {
 };
 
 void judge(const struct policy *p, const struct surroundings *s, const struct block *b, struct judgement *ret);
+/* The same for a decision that was made before: it is not made again by the figures of now. */
+void judge_decision(const struct policy *p, const struct block *b, const struct decision *d, struct judgement *ret);

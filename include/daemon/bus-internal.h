@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* What the parts of the bus share: bus.c has the connection and the signals, bus-dispatch.c decides who may call what,
+ * bus-manager.c, bus-statistics.c, bus-objects.c and bus-jobs.c translate. Nobody else looks here. */
+
+#include <systemd/sd-bus.h>
+
+#include "core/names.h"
+#include "daemon/bus.h"
+#include "daemon/polkit.h"
+
+struct bus {
+        sd_event *event;
+        struct manager *manager;
+        sd_bus *bus; /* NULL: waiting to try again */
+        struct polkit *polkit;
+        sd_event_source *retry_timer;
+        bool complained; /* about what keeps it from the bus */
+        uint32_t caller_uid; /* of the method that runs */
+};
+
+/* Every call goes through here: the arguments are checked, the caller is authorised, the arguments are checked again, since
+ * time has passed, and the method runs. */
+int bus_dispatch(sd_bus_message *m, void *userdata, sd_bus_error *error);
+
+/* Reads its arguments. only_check: and no more; else does what it is for, and replies. */
+typedef int (*bus_handler)(struct bus *b, sd_bus_message *m, bool only_check, sd_bus_error *error);
+
+/* To add a method: its row in bus-dispatch.c, and in the vtable of its interface. */
+int bus_list_ranges(struct bus *b, sd_bus_message *m, bool only_check, sd_bus_error *error);
+int bus_list_blocks(struct bus *b, sd_bus_message *m, bool only_check, sd_bus_error *error);
+int bus_list_devices(struct bus *b, sd_bus_message *m, bool only_check, sd_bus_error *error);
+int bus_list_nodes(struct bus *b, sd_bus_message *m, bool only_check, sd_bus_error *error);
+int bus_get_status(struct bus *b, sd_bus_message *m, bool only_check, sd_bus_error *error);
+int bus_get_history(struct bus *b, sd_bus_message *m, bool only_check, sd_bus_error *error);
+int bus_explain(struct bus *b, sd_bus_message *m, bool only_check, sd_bus_error *error);
+int bus_simulate(struct bus *b, sd_bus_message *m, bool only_check, sd_bus_error *error);
+int bus_check_policy(struct bus *b, sd_bus_message *m, bool only_check, sd_bus_error *error);
+int bus_reload(struct bus *b, sd_bus_message *m, bool only_check, sd_bus_error *error);
+int bus_hold(struct bus *b, sd_bus_message *m, bool only_check, sd_bus_error *error);
+int bus_release(struct bus *b, sd_bus_message *m, bool only_check, sd_bus_error *error);
+int bus_get_zones(struct bus *b, sd_bus_message *m, bool only_check, sd_bus_error *error);
+int bus_get_buddy(struct bus *b, sd_bus_message *m, bool only_check, sd_bus_error *error);
+int bus_online(struct bus *b, sd_bus_message *m, bool only_check, sd_bus_error *error);
+int bus_offline(struct bus *b, sd_bus_message *m, bool only_check, sd_bus_error *error);
+int bus_rezone(struct bus *b, sd_bus_message *m, bool only_check, sd_bus_error *error);
+int bus_cancel(struct bus *b, sd_bus_message *m, bool only_check, sd_bus_error *error);
+int bus_list_items(struct bus *b, sd_bus_message *m, bool only_check, sd_bus_error *error);
+
+extern const sd_bus_vtable bus_manager_vtable[], bus_block_vtable[], bus_device_vtable[], bus_node_vtable[], bus_job_vtable[];
+
+/* Which objects there are. */
+int bus_find_block(sd_bus *bus, const char *path, const char *interface, void *userdata, void **ret, sd_bus_error *error);
+int bus_find_device(sd_bus *bus, const char *path, const char *interface, void *userdata, void **ret, sd_bus_error *error);
+int bus_find_node(sd_bus *bus, const char *path, const char *interface, void *userdata, void **ret, sd_bus_error *error);
+int bus_find_job(sd_bus *bus, const char *path, const char *interface, void *userdata, void **ret, sd_bus_error *error);
+int bus_enumerate_blocks(sd_bus *bus, const char *prefix, void *userdata, char ***ret, sd_bus_error *error);
+int bus_enumerate_devices(sd_bus *bus, const char *prefix, void *userdata, char ***ret, sd_bus_error *error);
+int bus_enumerate_nodes(sd_bus *bus, const char *prefix, void *userdata, char ***ret, sd_bus_error *error);
+int bus_enumerate_jobs(sd_bus *bus, const char *prefix, void *userdata, char ***ret, sd_bus_error *error);
+
+/* "/org/memhp1/job/3" to 3. False: not of this kind. */
+bool bus_path_number(const char *path, const char *kind, uint32_t *ret);
+#define BUS_PATH_MAX 256
+const char *bus_number_path(const char *kind, uint32_t number, char buf[static BUS_PATH_MAX]);
+
+/* What many blocks are together. */
+struct bus_sums {
+        struct node_set nodes;
+        enum source source;
+        uint32_t blocks, first, last;
+        uint64_t online, offline, movable; /* bytes */
+};
+
+/* Of a device (0: of any) and a node (-1: any). */
+void bus_sum_up(struct bus *b, uint16_t device, int node, struct bus_sums *ret);
+
+/* The selector among the arguments; to be freed with selector_done(). */
+int bus_read_selector(sd_bus_message *m, struct selector *ret, const char **ret_text, sd_bus_error *error);
+
+/* Names of zones and nodes as arrays of the message. */
+int bus_append_zones(sd_bus_message *m, const struct block *b);
+int bus_append_nodes(sd_bus_message *m, const struct node_set *nodes);
+
+/* A dictionary {key: variant}, in JSON's keys: one more pair. Like sd_bus_message_append(), but r < 0 is passed on. */
+int bus_put(sd_bus_message *m, const char *key, const char *type, ...);
+int bus_put_rule(sd_bus_message *m, const char *name, const char *file, unsigned line);
+int bus_put_balance(sd_bus_message *m, const struct balance *b);
+int bus_append_report(sd_bus_message *m, const struct report *r);
+
+/* Empty where it makes no sense as UTF-8: sd-bus refuses such a message as a whole. */
+const char *bus_text(const char *s) _pure_;

@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "daemon/bus.h"
+
+#include <errno.h>
+#include <string.h>
+#include <syslog.h>
+
+#include "daemon/bus-internal.h"
+#include "daemon/journal.h"
+
+#define RETRY_USEC 2000000
+/* A bus that does not read what it is told: it is told no more until it does. */
+#define UNSENT_MAX 2048
+
+static const char *bus_address(void) {
+        return getenv("DBUS_SYSTEM_BUS_ADDRESS");
+}
+
+bool bus_is_wanted(const char *root) {
+        return strcmp(root, "/") == 0 || bus_address();
+}
+
+/* ---- the connection ----------------------------------------------------------------------------------------------- */
+
+static void disconnect(struct bus *b) {
+        polkit_free(b->polkit);
+        b->polkit = NULL;
+        b->bus = sd_bus_close_unref(b->bus);
+}
+
+/* Not from within a callback of the connection that is to go: a timer does it. */
+static void retry_soon(struct bus *b) {
+        (void) sd_event_source_set_time_relative(b->retry_timer, RETRY_USEC);
+        (void) sd_event_source_set_enabled(b->retry_timer, SD_EVENT_ONESHOT);
+}
+
+static int on_disconnected(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        struct bus *b = userdata;
+
+        (void) m, (void) error;
+        journal_print(LOG_NOTICE, MESSAGE_WARNING, "the bus is gone; memory is brought online all the same");
+        b->complained = true;
+        retry_soon(b);
+        return 0;
+}
+
+static int on_name(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        struct bus *b = userdata;
+        const sd_bus_error *e = sd_bus_message_get_error(m);
+        uint32_t answer = 0;
+
+        (void) error;
+        if (e && sd_bus_error_has_name(e, SD_BUS_ERROR_NO_REPLY)) /* disconnected: that is told */
+                return 0;
+        if (!e && sd_bus_message_read(m, "u", &answer) > 0 && answer == 1) {
+                if (b->complained)
+                        journal_print(LOG_NOTICE, MESSAGE_WARNING, "the bus is back");
+                b->complained = false;
+                return 0;
+        }
+        if (!b->complained)
+                journal_print(LOG_WARNING, MESSAGE_WARNING, "the name " BUS_NAME " cannot be had: %s; memhpctl reads the system "
+                              "by itself", e ? e->message : "another program has it");
+        b->complained = true;
+        retry_soon(b);
+        return 0;
+}
+
+static const struct {
+        const char *prefix;
+        const char *interface;
+        const sd_bus_vtable *vtable;
+        sd_bus_object_find_t find;
+        sd_bus_node_enumerator_t enumerate;
+} objects[] = {
+        { BUS_PATH "/block", BUS_BLOCK, bus_block_vtable, bus_find_block, bus_enumerate_blocks },
+        { BUS_PATH "/device", BUS_DEVICE, bus_device_vtable, bus_find_device, bus_enumerate_devices },
+        { BUS_PATH "/node", BUS_NODE, bus_node_vtable, bus_find_node, bus_enumerate_nodes },
+        { BUS_PATH "/job", BUS_JOB, bus_job_vtable, bus_find_job, bus_enumerate_jobs },
+};
+
+static int add_objects(struct bus *b) {
+        int r;
+
+        r = sd_bus_add_object_vtable(b->bus, NULL, BUS_PATH, BUS_MANAGER, bus_manager_vtable, b);
+        for (size_t i = 0; r >= 0 && i < ARRAY_SIZE(objects); i++) {
+                r = sd_bus_add_fallback_vtable(b->bus, NULL, objects[i].prefix, objects[i].interface, objects[i].vtable,
+                                               objects[i].find, b);
+                if (r >= 0)
+                        r = sd_bus_add_node_enumerator(b->bus, NULL, objects[i].prefix, objects[i].enumerate, b);
+        }
+        return r;
+}
+
+/* Nothing here waits: what is asked of the bus before it is there is sent when it is. */
+static int connect_bus(struct bus *b) {
+        const char *address = bus_address() ?: "unix:path=/run/dbus/system_bus_socket";
+        int r;
+
+        r = sd_bus_new(&b->bus);
+        if (r >= 0)
+                r = sd_bus_set_address(b->bus, address);
+        if (r >= 0)
+                r = sd_bus_set_bus_client(b->bus, true);
+        if (r >= 0)
+                r = sd_bus_set_watch_bind(b->bus, true);
+        if (r >= 0)
+                r = add_objects(b);
+        if (r >= 0)
+                r = sd_bus_start(b->bus);
+        /* Memory goes before words about it. */
+        if (r >= 0)
+                r = sd_bus_attach_event(b->bus, b->event, SD_EVENT_PRIORITY_NORMAL + 10);
+        if (r >= 0)
+                r = polkit_new(b->bus, &b->polkit);
+        if (r >= 0)
+                r = sd_bus_match_signal(b->bus, NULL, "org.freedesktop.DBus.Local", "/org/freedesktop/DBus/Local",
+                                        "org.freedesktop.DBus.Local", "Disconnected", on_disconnected, b);
+        if (r >= 0)
+                r = sd_bus_request_name_async(b->bus, NULL, BUS_NAME, 0, on_name, b);
+        if (r < 0)
+                disconnect(b);
+        return r;
+}
+
+static int on_retry(sd_event_source *source, uint64_t usec, void *userdata) {
+        struct bus *b = userdata;
+        int r;
+
+        (void) source, (void) usec;
+        disconnect(b);
+        r = connect_bus(b);
+        if (r >= 0)
+                return 0;
+        if (!b->complained)
+                journal_print(LOG_WARNING, MESSAGE_WARNING, "the bus cannot be reached: %s; trying again", strerror(-r));
+        b->complained = true;
+        retry_soon(b);
+        return 0;
+}
+
+int bus_new(sd_event *event, struct manager *m, struct bus **ret) {
+        _cleanup_(bus_freep) struct bus *b = calloc(1, sizeof(*b));
+        int r;
+
+        if (!b)
+                return -ENOMEM;
+        b->event = sd_event_ref(event);
+        b->manager = m;
+        /* The first try is an event like any other. */
+        r = sd_event_add_time_relative(event, &b->retry_timer, CLOCK_MONOTONIC, 0, 0, on_retry, b);
+        if (r < 0)
+                return r;
+        *ret = TAKE_PTR(b);
+        return 0;
+}
+
+void bus_free(struct bus *b) {
+        if (!b)
+                return;
+        if (b->bus)
+                (void) sd_bus_flush(b->bus);
+        disconnect(b);
+        sd_event_source_unref(b->retry_timer);
+        sd_event_unref(b->event);
+        free(b);
+}
+
+/* ---- signals ------------------------------------------------------------------------------------------------------ */
+
+static bool may_tell(const struct bus *b) {
+        uint64_t unsent = 0;
+
+        return b && b->bus && sd_bus_is_ready(b->bus) > 0 &&
+               (sd_bus_get_n_queued_write(b->bus, &unsent) < 0 || unsent < UNSENT_MAX);
+}
+
+/* What cannot be sent is not worth failing for. */
+static void send_signal(struct bus *b, sd_bus_message *m, int r) {
+        if (r >= 0)
+                (void) sd_bus_send(b->bus, m, NULL);
+        sd_bus_message_unref(m);
+}
+
+static int signal_new(struct bus *b, const char *name, sd_bus_message **ret) {
+        return sd_bus_message_new_signal(b->bus, ret, BUS_PATH, BUS_MANAGER, name);
+}
+
+void bus_tell_report(struct bus *b, const struct report *r) {
+        sd_bus_message *m = NULL;
+        int error;
+
+        if (!may_tell(b))
+                return;
+        error = signal_new(b, "Decided", &m);
+        if (error >= 0)
+                error = bus_append_report(m, r);
+        send_signal(b, m, error);
+}
+
+void bus_tell_change(struct bus *b, uint32_t first, uint32_t last, enum block_state state, zone_mask zones) {
+        const struct block block = { .zones = zones, .first_zone = zones ? (enum zone) __builtin_ctz(zones) : _ZONE_INVALID };
+        sd_bus_message *m = NULL;
+        int r;
+
+        if (!may_tell(b))
+                return;
+        r = signal_new(b, "BlockChanged", &m);
+        if (r >= 0)
+                r = sd_bus_message_append(m, "uus", first, last,
+                                          state == _BLOCK_STATE_MAX ? "removed" : block_state_to_string(state));
+        if (r >= 0)
+                r = bus_append_zones(m, &block);
+        send_signal(b, m, r);
+}
+
+void bus_tell_add(struct bus *b, const struct add *add) {
+        sd_bus_message *m = NULL;
+        int r;
+
+        if (!may_tell(b))
+                return;
+        r = signal_new(b, "AddCompleted", &m);
+        if (r >= 0)
+                r = sd_bus_message_append(m, "ussiuuuuu", add->number, source_to_string(add->source), bus_text(add->device),
+                                          (int32_t) add->node, add->first, add->last, add->n_online, add->n_offline,
+                                          add->n_failed);
+        send_signal(b, m, r);
+}
+
+void bus_tell_job(struct bus *b, const struct job *j) {
+        char path[BUS_PATH_MAX];
+        sd_bus_message *m = NULL;
+        int r;
+
+        if (!may_tell(b))
+                return;
+        bus_number_path("job", j->id, path);
+        r = signal_new(b, "JobChanged", &m);
+        if (r >= 0)
+                r = sd_bus_message_append(m, "uossuuu", j->id, path, job_kind_to_string(j->kind), job_state_to_string(j->state),
+                                          (uint32_t) j->n_done, (uint32_t) j->n_failed, (uint32_t) j->n);
+        send_signal(b, m, r);
+        (void) sd_bus_emit_properties_changed(b->bus, path, BUS_JOB, "State", "Done", "Failed", NULL);
+}
+
+void bus_tell_policy(struct bus *b, bool accepted) {
+        sd_bus_message *m = NULL;
+        int r;
+
+        if (!may_tell(b))
+                return;
+        r = signal_new(b, "PolicyReloaded", &m);
+        if (r >= 0)
+                r = sd_bus_message_append(m, "bu", accepted, (uint32_t) manager_policy(b->manager)->n_rules);
+        send_signal(b, m, r);
+        (void) sd_bus_emit_properties_changed(b->bus, BUS_PATH, BUS_MANAGER, "Rules", NULL);
+}
+
+void bus_tell_status(struct bus *b) {
+        if (may_tell(b))
+                (void) sd_bus_emit_properties_changed(b->bus, BUS_PATH, BUS_MANAGER, "Ready", "Blocks", "OnlineBytes",
+                                                      "OfflineBytes", "Pending", "Holds", NULL);
+}
