@@ -7,7 +7,7 @@ MEMHP_BUILD_PACKAGES="
 MEMHP_VM_PACKAGES="
         qemu-system-x86 busybox-static cpio zstd kmod ndctl daxctl python3"
 MEMHP_CHECK_PACKAGES="
-        mandoc valgrind"
+        mandoc valgrind dbus-daemon polkitd systemd"
 
 # deps_missing PACKAGE...: print those that are not installed
 deps_missing() {

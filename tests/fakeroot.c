@@ -585,7 +585,7 @@ static void add_region(struct fakeroot *f, const struct region *region, int node
         CHECK(GROW(f->regions, f->n_regions, f->capacity_regions));
         f->regions[f->n_regions++] = *region;
         at = lower_bound(f, region->first);
-        ck_assert_msg(at == f->n_blocks || f->blocks[at].index >= region->first + region->n, "fakeroot: memory overlaps");
+        CHECK(at == f->n_blocks || f->blocks[at].index >= region->first + region->n); /* memory does not overlap */
         while (f->n_blocks + region->n > f->capacity_blocks)
                 CHECK(grow((void **) &f->blocks, &f->capacity_blocks, sizeof(*f->blocks)));
         memmove(f->blocks + at + region->n, f->blocks + at, (f->n_blocks - at) * sizeof(*f->blocks));
@@ -854,6 +854,15 @@ void fakeroot_wait_held(struct fakeroot *f) {
         while (!f->held)
                 pthread_cond_wait(&f->holds, &lock);
         pthread_mutex_unlock(&lock);
+}
+
+bool fakeroot_is_held(struct fakeroot *f) {
+        bool held;
+
+        pthread_mutex_lock(&lock);
+        held = f->held;
+        pthread_mutex_unlock(&lock);
+        return held;
 }
 
 void fakeroot_release_write(struct fakeroot *f) {

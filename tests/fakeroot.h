@@ -109,6 +109,7 @@ void fakeroot_clear_faults(struct fakeroot *f);
 /* The next write to the block (or any) stays in the kernel until released, or until a signal interrupts it. */
 void fakeroot_hold_write(struct fakeroot *f, uint32_t block);
 void fakeroot_wait_held(struct fakeroot *f);
+bool fakeroot_is_held(struct fakeroot *f);
 void fakeroot_release_write(struct fakeroot *f);
 /* Every write takes so long. */
 void fakeroot_set_write_time(struct fakeroot *f, unsigned usec);
