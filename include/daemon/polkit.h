@@ -23,8 +23,10 @@ struct polkit;
  *          -EACCES denied: also where there is no polkit (but see without_polkit), and where it makes no sense
  *          -ENOKEY not yet: with the message's flag ALLOW_INTERACTIVE_AUTHORIZATION the user could prove who they are
  *          -ETIMEDOUT bus or polkit do not answer
- *          -EBUSY too many of this user's or in all wait for polkit */
-typedef void (*polkit_handler)(sd_bus_message *m, int verdict, void *userdata);
+ *          -EBUSY too many of this user's or in all wait for polkit
+ *
+ * uid: of the sender; UINT32_MAX where the bus did not tell */
+typedef void (*polkit_handler)(sd_bus_message *m, int verdict, uint32_t uid, void *userdata);
 
 /* The bus must outlive it. Belongs to one connection: make another for the next one. */
 int polkit_new(sd_bus *bus, struct polkit **ret);

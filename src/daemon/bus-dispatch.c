@@ -57,18 +57,20 @@ static int refuse(sd_bus_error *error, int verdict, const char *action) {
         }
 }
 
-static void on_verdict(sd_bus_message *m, int verdict, void *userdata) {
+static void on_verdict(sd_bus_message *m, int verdict, uint32_t uid, void *userdata) {
         _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
         const struct method *method = find_method(m);
+        struct bus *b = userdata;
         int r;
 
+        b->caller_uid = uid;
         r = verdict;
         if (r < 0)
                 r = refuse(&error, r, method->action);
         if (r >= 0)
                 r = sd_bus_message_rewind(m, true);
         if (r >= 0)
-                r = method->run(userdata, m, false, &error);
+                r = method->run(b, m, false, &error);
         if (r < 0 || sd_bus_error_is_set(&error))
                 (void) sd_bus_reply_method_errno(m, r, &error);
 }

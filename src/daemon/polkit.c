@@ -23,7 +23,7 @@ struct check {
         polkit_handler handler;
         void *userdata;
         uint64_t cancel_id; /* what an interactive check is known by to polkit, else 0 */
-        uint32_t uid;       /* of the sender, when asked */
+        uint32_t uid;       /* of the sender; UINT32_MAX: not told yet */
         bool without_polkit, asked;
 };
 
@@ -83,12 +83,13 @@ static void drop_check(struct check *c) {
 static void finish_check(struct check *c, int verdict) {
         polkit_handler handler = c->handler;
         void *userdata = c->userdata;
+        uint32_t uid = c->uid;
         _cleanup_message_ sd_bus_message *m = NULL;
 
         if (verdict == -ETIMEDOUT && c->cancel_id)
                 cancel_dialog(c->p, c->cancel_id);
         m = release_check(c);
-        handler(m, verdict, userdata);
+        handler(m, verdict, uid, userdata);
 }
 
 static int on_name_lost(sd_bus_message *signal, void *userdata, sd_bus_error *error) {
@@ -154,7 +155,7 @@ static bool has_room(const struct polkit *p, uint32_t uid) {
         return n < POLKIT_USER_MAX && p->n_asked < POLKIT_ASKED_MAX;
 }
 
-static int ask_polkit(struct check *c, uint32_t uid) {
+static int ask_polkit(struct check *c) {
         bool interactive = sd_bus_message_get_allow_interactive_authorization(c->m) > 0;
         _cleanup_message_ sd_bus_message *m = NULL;
         struct polkit *p = c->p;
@@ -162,7 +163,7 @@ static int ask_polkit(struct check *c, uint32_t uid) {
         uint64_t id = 0;
         int r;
 
-        if (!has_room(p, uid))
+        if (!has_room(p, c->uid))
                 return -EBUSY;
         if (interactive) {
                 id = ++p->last_cancel_id;
@@ -178,7 +179,6 @@ static int ask_polkit(struct check *c, uint32_t uid) {
         if (r < 0)
                 return -EACCES;
         c->cancel_id = id;
-        c->uid = uid;
         c->asked = true;
         p->n_asked++;
         return 0;
@@ -189,7 +189,6 @@ static int ask_polkit(struct check *c, uint32_t uid) {
 static int on_uid_reply(sd_bus_message *reply, void *userdata, sd_bus_error *error) {
         const sd_bus_error *e = sd_bus_message_get_error(reply);
         struct check *c = userdata;
-        uint32_t uid;
         int r;
 
         (void) error;
@@ -201,7 +200,7 @@ static int on_uid_reply(sd_bus_message *reply, void *userdata, sd_bus_error *err
         if (e)
                 r = sd_bus_error_has_names(e, SD_BUS_ERROR_NO_REPLY, SD_BUS_ERROR_TIMEOUT) ? -ETIMEDOUT : -EACCES;
         else
-                r = sd_bus_message_read(reply, "u", &uid) < 0 ? -EACCES : uid == 0 ? 1 : ask_polkit(c, uid);
+                r = sd_bus_message_read(reply, "u", &c->uid) < 0 ? -EACCES : c->uid == 0 ? 1 : ask_polkit(c);
         if (r != 0)
                 finish_check(c, MIN(r, 0));
         return 0;
@@ -249,6 +248,7 @@ int polkit_check(struct polkit *p, sd_bus_message *m, const char *action, bool w
                 .action = action,
                 .handler = handler,
                 .userdata = userdata,
+                .uid = UINT32_MAX,
                 .without_polkit = without_polkit,
         };
         p->n++;
