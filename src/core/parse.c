@@ -196,13 +196,6 @@ int parse_ranges(const char *s, enum ranges_form form, struct ranges *ret) {
         return 0;
 }
 
-bool ranges_contain(const struct ranges *r, uint64_t value) {
-        for (size_t i = 0; i < r->n; i++)
-                if (value >= r->items[i].first && value <= r->items[i].last)
-                        return true;
-        return false;
-}
-
 void ranges_done(struct ranges *r) {
         free(r->items);
         *r = (struct ranges) {};

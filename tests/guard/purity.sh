@@ -35,7 +35,7 @@ allowed_in() {
                 echo "snprintf free malloc node_set_next block_state_to_string match_subject match_subject_init match_may_hide match_covers match_done" \
                         "balance_allows balance_describe"
                 ;;
-        match) echo "fnmatch free node_set_next ranges_contain ranges_done" ;;
+        match) echo "fnmatch free node_set_next ranges_done" ;;
         balance) echo "snprintf format_size" ;;
         words) ;;
         simulation)
