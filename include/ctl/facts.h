@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* The selected blocks of the system, one after the other in one pass, with the evidence of where each came from. Blocks
+/* The selected blocks of the system, one after the other in one pass (read ahead by all processors), with the evidence of where each came from. Blocks
  * that vanish meanwhile are skipped; what cannot be read is complained about, and shows in facts_status(). */
 
 #include "core/selector.h"
 #include "ctl/verb.h"
 #include "host/evidence.h"
-#include "host/sysfs.h"
+#include "host/survey.h"
 
 enum {
         FACTS_REMOVABLE = 1 << 0,
@@ -27,9 +27,12 @@ struct facts {
         const char *selector_text; /* NULL: none was given */
         unsigned needs;
         struct node_map nodes;
-        bool has_map;
+        bool has_map, has_firmware_nodes;
         uint32_t *indices;
         size_t n, next;
+        struct survey survey; /* under way: of the blocks before indices[next] */
+        struct survey_item *items; /* looked at: items[at] comes next */
+        size_t n_items, at;
         int16_t tiers[NODES_MAX];
         bool has_tiers;
         size_t n_found, n_failed;

@@ -27,6 +27,8 @@ void evidence_expire(struct evidence_cache *c);
 
 /* The evidence for one block; it points into the cache. -ENOENT: the block is gone. */
 int evidence_read(struct evidence_cache *c, uint32_t index, enum arrival arrival, struct evidence *ret);
+/* The same where the firmware node is known already, and in *e. */
+void evidence_complete(struct evidence_cache *c, uint32_t index, enum arrival arrival, struct evidence *e);
 
 /* Evidence and judgement into b->source and b->device. */
 int evidence_read_origin(struct evidence_cache *c, enum arrival arrival, struct block *b);

@@ -79,6 +79,10 @@ int sysfs_check_writable(const struct sysfs *fs);
 /* The last component of memoryN/firmware_node, "" where there is none. */
 int sysfs_read_firmware_node(const struct sysfs *fs, uint32_t index, char ret[static DEVICE_NAME_MAX]);
 
+/* False: no block has one, as there is no ACPI memory device (drivers/acpi/acpi_memhotplug.c), which comes before its blocks.
+ * Of a captured tree without ACPI devices nobody can tell. */
+bool sysfs_may_have_firmware_nodes(const struct sysfs *fs);
+
 /* auto_online_blocks: what the kernel itself does with new blocks. */
 #define AUTO_ONLINE_WORD_MAX 32
 int sysfs_read_auto_online(const struct sysfs *fs, char ret[static AUTO_ONLINE_WORD_MAX]);

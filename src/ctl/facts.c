@@ -7,6 +7,8 @@
 
 /* From here on it is cheaper to list every node once than to look for the links of each block. */
 #define NODE_MAP_WORTH 32
+/* Blocks read at a time: enough for the processors to share, little memory. */
+#define AHEAD 4096
 
 enum status system_open(const char *sysroot, struct sysfs **ret) {
         int r;
@@ -84,6 +86,7 @@ enum status facts_open(struct facts *f, const char *sysroot, const char *selecto
         f->block_size = sysfs_block_size(f->fs);
         evidence_init(&f->evidence, f->fs);
         s = read_indices(f);
+        f->has_firmware_nodes = (f->needs & FACTS_ORIGIN) && sysfs_may_have_firmware_nodes(f->fs);
         if (s != STATUS_DONE || f->n < NODE_MAP_WORTH)
                 return s;
         r = sysfs_read_node_map(f->fs, &f->nodes);
@@ -96,6 +99,10 @@ enum status facts_open(struct facts *f, const char *sysroot, const char *selecto
 }
 
 void facts_done(struct facts *f) {
+        if (f->survey.items)
+                survey_end(&f->survey);
+        free(f->survey.items);
+        free(f->items);
         evidence_done(&f->evidence);
         node_map_done(&f->nodes);
         free(f->indices);
@@ -114,48 +121,83 @@ static int16_t block_tier(struct facts *f, const struct block *b) {
         return node >= 0 ? f->tiers[node] : -1;
 }
 
-static int read_fact(struct facts *f, uint32_t index, struct fact *ret) {
-        unsigned flags = f->needs & FACTS_REMOVABLE ? SYSFS_REMOVABLE : 0;
-        struct fact fact = {};
+static void complete_fact(struct facts *f, const struct survey_item *item, struct fact *ret) {
         struct origin origin;
-        int r;
 
-        r = sysfs_read_block(f->fs, index, f->has_map ? &f->nodes : NULL, flags, &fact.block);
-        /* The block came after the map was made, or a captured tree has the links on the blocks' side only. */
-        if (r == -EAGAIN && f->has_map)
-                r = sysfs_read_block(f->fs, index, NULL, flags, &fact.block);
-        if (r == -EAGAIN)
-                r = sysfs_read_block_state(f->fs, index, &fact.block);
-        if (r < 0)
-                return r;
-        if (f->needs & FACTS_ORIGIN) {
-                r = evidence_read(&f->evidence, index, ARRIVAL_UNKNOWN, &fact.evidence);
-                if (r < 0)
-                        return r;
-                source_classify(&fact.evidence, &origin);
-                fact.block.source = origin.source;
-                memcpy(fact.block.device, origin.device, sizeof(fact.block.device));
-                fact.block.device_size = origin.size;
-                fact.block.tier = block_tier(f, &fact.block);
+        ret->block = item->block;
+        if (!(f->needs & FACTS_ORIGIN))
+                return;
+        memcpy(ret->evidence.firmware_node, item->firmware_node, sizeof(item->firmware_node));
+        evidence_complete(&f->evidence, item->index, ARRIVAL_UNKNOWN, &ret->evidence);
+        source_classify(&ret->evidence, &origin);
+        ret->block.source = origin.source;
+        memcpy(ret->block.device, origin.device, sizeof(ret->block.device));
+        ret->block.device_size = origin.size;
+        ret->block.tier = block_tier(f, &ret->block);
+}
+
+static struct survey_item *new_items(const struct facts *f) {
+        struct survey_item *items = calloc(MIN(f->n, (size_t) AHEAD) + 1, sizeof(*items));
+
+        if (!items)
+                out_of_memory();
+        return items;
+}
+
+/* Look at the blocks after these while these are being worked on. */
+static void look_ahead(struct facts *f) {
+        struct survey *s = &f->survey;
+
+        s->n = MIN(f->n - f->next, (size_t) AHEAD);
+        for (size_t i = 0; i < s->n; i++)
+                s->items[i].index = f->indices[f->next++];
+        survey_begin(s);
+}
+
+static void begin_survey(struct facts *f) {
+        f->survey = (struct survey) {
+                .fs = f->fs,
+                .nodes = f->has_map ? &f->nodes : NULL,
+                .flags = SURVEY_UNLINKED | (f->needs & FACTS_REMOVABLE ? SURVEY_REMOVABLE : 0) |
+                         (f->has_firmware_nodes ? SURVEY_FIRMWARE_NODE : 0),
+                .items = new_items(f),
+        };
+        f->items = new_items(f);
+        look_ahead(f);
+}
+
+static const struct survey_item *next_item(struct facts *f) {
+        if (!f->items)
+                begin_survey(f);
+        if (f->at == f->n_items) {
+                struct survey_item *done = f->survey.items;
+
+                survey_end(&f->survey);
+                f->survey.items = f->items;
+                f->items = done;
+                f->n_items = f->survey.n;
+                f->at = 0;
+                if (f->n_items == 0)
+                        return NULL;
+                look_ahead(f);
         }
-        *ret = fact;
-        return 0;
+        return &f->items[f->at++];
 }
 
 bool facts_next(struct facts *f, struct fact *ret) {
-        while (f->next < f->n) {
-                uint32_t index = f->indices[f->next++];
-                struct fact fact;
-                int r;
+        const struct survey_item *item;
 
-                r = read_fact(f, index, &fact);
-                if (r == -ENOENT)
+        while ((item = next_item(f))) {
+                struct fact fact = {};
+
+                if (item->error == -ENOENT)
                         continue;
-                if (r < 0) {
+                if (item->error < 0) {
                         if (f->n_failed++ == 0) /* the others fail alike; facts_status() counts them */
-                                complain("block %" PRIu32 ": cannot be read: %s", index, strerror(-r));
+                                complain("block %" PRIu32 ": cannot be read: %s", item->index, strerror(-item->error));
                         continue;
                 }
+                complete_fact(f, item, &fact);
                 if (!selector_match(&f->selector, &fact.block, f->block_size))
                         continue;
                 f->n_found++;

@@ -48,16 +48,23 @@ static const struct iomem_entry *find_ram(struct evidence_cache *c, uint64_t sta
         return c->iomem_valid ? iomem_find_ram(&c->iomem, start, end) : NULL;
 }
 
-int evidence_read(struct evidence_cache *c, uint32_t index, enum arrival arrival, struct evidence *ret) {
-        struct evidence e = { .machine = c->machine, .arrival = arrival };
+void evidence_complete(struct evidence_cache *c, uint32_t index, enum arrival arrival, struct evidence *e) {
         uint64_t size = sysfs_block_size(c->fs), start = index * size;
+
+        e->machine = c->machine;
+        e->arrival = arrival;
+        e->ram = find_ram(c, start, start + size - 1);
+        e->iomem = c->iomem_valid ? &c->iomem : NULL;
+}
+
+int evidence_read(struct evidence_cache *c, uint32_t index, enum arrival arrival, struct evidence *ret) {
+        struct evidence e = {};
         int r;
 
         r = sysfs_read_firmware_node(c->fs, index, e.firmware_node);
         if (r < 0)
                 return r;
-        e.ram = find_ram(c, start, start + size - 1);
-        e.iomem = c->iomem_valid ? &c->iomem : NULL;
+        evidence_complete(c, index, arrival, &e);
         *ret = e;
         return 0;
 }

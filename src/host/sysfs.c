@@ -414,6 +414,15 @@ int sysfs_read_firmware_node(const struct sysfs *fs, uint32_t index, char ret[st
         return 0;
 }
 
+static int visit_acpi_memory(const char *name, void *userdata) {
+        (void) userdata;
+        return strncmp(name, "PNP0C80:", strlen("PNP0C80:")) == 0;
+}
+
+bool sysfs_may_have_firmware_nodes(const struct sysfs *fs) {
+        return sysfs_each_entry(fs->root_fd, "sys/bus/acpi/devices", visit_acpi_memory, NULL) != 0;
+}
+
 int sysfs_read_auto_online(const struct sysfs *fs, char ret[static AUTO_ONLINE_WORD_MAX]) {
         return sysfs_attribute_read(fs->memory_fd, "auto_online_blocks", ret, AUTO_ONLINE_WORD_MAX);
 }
