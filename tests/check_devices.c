@@ -429,6 +429,7 @@ START_TEST(rollback) {
         ck_assert_uint_eq(fakeroot_count_writes(f, 33), failures[_i].writes); /* which was not online */
         for (uint32_t i = 32; i < 36; i++)
                 check_decision(i, ACTION_LEAVE_OFFLINE, REASON_ROLLED_BACK);
+        ck_assert_uint_eq(manager_counters(m)->offline_time.n, 3);
         check_line("(384 MiB), node 1: taken offline again, as its device could not be had as a whole", 1);
         check_line("taken offline again", 1);
         check_line("\"online_movable\" failed: ", 1);

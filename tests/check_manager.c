@@ -820,6 +820,9 @@ START_TEST(busy_and_then_not) {
         }
         check_outcome(33, OUTCOME_DONE);
         ck_assert_uint_eq(entry_of(33)->attempts, 0);
+        /* The kernel's time counts, whatever it answered. */
+        ck_assert_uint_eq(manager_counters(m)->online_time.n, fakeroot_n_writes(f));
+        ck_assert_uint_eq(manager_counters(m)->offline_time.n, 0);
         /* People hear of the first attempt, and how it ended. */
         check_line("dimm PNP0C80:00: 1 block 33 (128 MiB), node 1: \"online_movable\" refused: Device or resource busy; "
                    "trying again");

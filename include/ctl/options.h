@@ -13,14 +13,17 @@ enum option_group {
         OPTIONS_SPLIT = 1 << 1,
         OPTIONS_ALL = 1 << 2,
         OPTIONS_FOR = 1 << 3,
+        OPTIONS_HOST = 1 << 4, /* verbs that ask the daemon */
 };
 
 struct options {
-        bool json, legend, bytes, all, help, version;
+        bool json, legend, bytes, all, direct, help, version;
+        const char *verb;    /* what is done; "" until it is known */
         const char *columns; /* NULL: the verb's */
         const char *split;   /* NULL: where a shown column changes */
         const char *sysroot; /* "/" unless told */
         const char *config;  /* NULL: the system's */
+        const char *host;    /* NULL: this one */
         const char *duration; /* NULL: until it is ended */
         unsigned groups;     /* of the options that were given */
 };

@@ -11,6 +11,8 @@ enum status {
         STATUS_DONE = 0,
         STATUS_FAILED = 1,
         STATUS_USAGE = 2,
+        STATUS_NOT_RUNNING = 3, /* no daemon can be asked */
+        STATUS_PARTIAL = 64,    /* as chmem(8) */
 };
 
 /* args: the words after the verb, as many as its row allows, ended by NULL. */

@@ -7,6 +7,7 @@
 #include <systemd/sd-event.h>
 
 #include "core/adds.h"
+#include "core/histogram.h"
 #include "core/history.h"
 #include "core/holds.h"
 #include "core/jobs.h"
@@ -25,6 +26,7 @@ struct manager_options {
 struct manager_counters {
         uint64_t events, overflows, rescans;
         uint64_t writes, onlined, failed, lost_races;
+        struct histogram online_time, offline_time; /* what the kernel took for each write, successful or not */
 };
 
 /* Opens the system, loads the policy and says what is wrong in the journal. -EBADMSG: the policy was refused. */

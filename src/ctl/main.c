@@ -97,7 +97,8 @@ static void print_overview(void) {
                 printf("  %-9s%-8s %s\n", verbs[i].name, verbs[i].arguments, verbs[i].help);
         print_selectors();
         options_print_help(OPTIONS_COLUMNS | OPTIONS_SPLIT | OPTIONS_ALL | OPTIONS_FOR);
-        puts("\nExit status: 0 done, 1 failed, 2 wrong usage. \"memhpctl help VERB\" tells more; so does memhpctl(1).");
+        puts("\nExit status: 0 done, 1 failed, 2 wrong usage, 3 daemon not running, 64 partly done.\n"
+             "\"memhpctl help VERB\" tells more; so does memhpctl(1).");
 }
 
 static void print_verb(const struct verb *v) {
@@ -129,7 +130,7 @@ static enum status verb_help(const struct options *o, char *const *args) {
         return STATUS_DONE;
 }
 
-static enum status run(const struct options *o, char *const *words, unsigned n) {
+static enum status run(struct options *o, char *const *words, unsigned n) {
         const struct verb *v;
 
         if (o->version) {
@@ -158,6 +159,7 @@ static enum status run(const struct options *o, char *const *words, unsigned n) 
         }
         if (options_check(o, v->name, v->options) < 0)
                 return STATUS_USAGE;
+        o->verb = v->name;
         return v->run(o, words + 1);
 }
 

@@ -49,7 +49,12 @@ static void set_duration(struct options *o, const char *argument) {
 }
 
 static void set_direct(struct options *o, const char *argument) {
-        (void) o, (void) argument; /* what is done anyway, as long as no daemon is asked */
+        (void) argument;
+        o->direct = true;
+}
+
+static void set_host(struct options *o, const char *argument) {
+        o->host = argument;
 }
 
 static void set_help(struct options *o, const char *argument) {
@@ -83,6 +88,7 @@ static const struct {
         { "for", "TIME", "hold: how long (30min, 2h); without it, until released", set_duration, OPTIONS_FOR, 0 },
         { "sysroot", "DIR", "look at the system captured in this folder", set_sysroot, 0, 's' },
         { "config", "FILE", "the policy to judge by, instead of the system's", set_config, 0, 0 },
+        { "host", "HOST", "ask the daemon of this host, user@host or host, through ssh", set_host, OPTIONS_HOST, 'H' },
         { "direct", NULL, "read the system, do not ask the daemon", set_direct, 0, 0 },
         { "help", NULL, "this help, or that of the verb", set_help, 0, 'h' },
         { "version", NULL, "the version of this program", set_version, 0, 'V' },
@@ -120,7 +126,7 @@ static int complain_unknown(const char *word, int id) {
 }
 
 int options_parse(int argc, char **argv, struct options *ret, int *ret_n) {
-        struct options o = { .legend = true, .sysroot = "/" };
+        struct options o = { .legend = true, .sysroot = "/", .verb = "" };
         struct option options[N_OPTIONS + 1] = {};
         /* "-": words are reported in order instead of argv being permuted, which POSIXLY_CORRECT would turn off. */
         char letters[2 * N_OPTIONS + 3] = "-:", *p = letters + 2;

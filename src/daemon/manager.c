@@ -291,6 +291,8 @@ static bool entry_fall_back(struct manager *m, struct entry *e) {
 void manager_handle_result(struct manager *m, const struct apply_result *result) {
         struct entry *e = registry_find(&m->registry, result->block);
 
+        histogram_add(result->action == ACTION_LEAVE_OFFLINE ? &m->counters.offline_time : &m->counters.online_time,
+                      result->write_usec);
         if (!e || e->stage != STAGE_APPLYING)
                 return; /* unplugged since */
         e->stage = STAGE_IDLE;

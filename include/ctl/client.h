@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* The daemon, asked over the system bus: man 5 org.memhp1. Nothing here starts it: memhpctl asks whoever is there. */
+
+#include <systemd/sd-bus.h>
+
+#include "core/names.h"
+#include "ctl/verb.h"
+
+struct client;
+
+/* The system bus ($DBUS_SYSTEM_BUS_ADDRESS), or that of --host through ssh. Complains: STATUS_NOT_RUNNING if there is no
+ * daemon on it, STATUS_USAGE if the options forbid to ask one. o must outlive the client. */
+enum status client_open(const struct options *o, struct client **ret);
+/* Silently; false with --direct, with a --sysroot other than /, and if there is no daemon. Not for --host, where there is
+ * nothing else to look at: client_open(). */
+bool client_try_open(const struct options *o, struct client **ret);
+void client_close(struct client *c);
+DEFINE_CLEANUP(struct client, client_close)
+
+/* For signals; it is not attached to an event loop. */
+sd_bus *client_bus(struct client *c);
+
+/* Call and wait for the answer, also for as long as somebody types a password. path and interface: NULL are the manager's.
+ * types and what follows are those of sd_bus_message_append(). The reply is to be unreferenced; ret may be NULL.
+ * Complains: STATUS_NOT_RUNNING if the daemon is gone, else STATUS_FAILED. */
+enum status client_call(struct client *c, const char *path, const char *interface, const char *method, sd_bus_message **ret,
+                        const char *types, ...);
+
+/* The next complete value of any type: structures are arrays, dictionaries objects, variants what they hold. NULL: there is
+ * no further one. */
+json_t *client_read_json(sd_bus_message *m);
