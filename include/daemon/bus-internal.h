@@ -2,11 +2,12 @@
 #pragma once
 
 /* What the parts of the bus share: bus.c has the connection and the signals, bus-dispatch.c decides who may call what,
- * bus-manager.c, bus-statistics.c, bus-objects.c and bus-jobs.c translate. Nobody else looks here. */
+ * the others translate: bus-manager.c has the manager's methods and properties. Nobody else looks here. */
 
 #include <systemd/sd-bus.h>
 
 #include "core/names.h"
+#include "daemon/bus-writer.h"
 #include "daemon/bus.h"
 #include "daemon/polkit.h"
 
@@ -27,7 +28,18 @@ int bus_dispatch(sd_bus_message *m, void *userdata, sd_bus_error *error);
 /* Reads its arguments. only_check: and no more; else does what it is for, and replies. */
 typedef int (*bus_handler)(struct bus *b, sd_bus_message *m, bool only_check, sd_bus_error *error);
 
-/* To add a method: its row in bus-dispatch.c, and in the vtable of its interface. */
+struct bus_method {
+        const char *interface, *name;
+        const char *action; /* of polkit */
+        bool changes;       /* else everybody may where there is no polkit */
+        bus_handler run;
+};
+
+/* The rows of bus-dispatch.c, for tests. NULL: that was all. */
+const struct bus_method *bus_method_get(size_t i) _pure_;
+
+/* To add a method: its row in bus-dispatch.c, in the vtable of its interface, in man/org.memhp1.5 and in
+ * tests/check_dispatch.c. */
 int bus_list_ranges(struct bus *b, sd_bus_message *m, bool only_check, sd_bus_error *error);
 int bus_list_blocks(struct bus *b, sd_bus_message *m, bool only_check, sd_bus_error *error);
 int bus_list_devices(struct bus *b, sd_bus_message *m, bool only_check, sd_bus_error *error);
@@ -65,6 +77,15 @@ bool bus_path_number(const char *path, const char *kind, uint32_t *ret);
 #define BUS_PATH_MAX 256
 const char *bus_number_path(const char *kind, uint32_t number, char buf[static BUS_PATH_MAX]);
 
+/* How many blocks are how. */
+struct bus_counts {
+        uint64_t online, offline; /* bytes */
+        uint32_t pending, retrying, failed, held, hands_off;
+        uint64_t sources[_SOURCE_MAX][2]; /* bytes online, and not */
+};
+
+void bus_count(const struct bus *b, struct bus_counts *ret);
+
 /* What many blocks are together. */
 struct bus_sums {
         struct node_set nodes;
@@ -78,16 +99,6 @@ void bus_sum_up(struct bus *b, uint16_t device, int node, struct bus_sums *ret);
 
 /* The selector among the arguments; to be freed with selector_done(). */
 int bus_read_selector(sd_bus_message *m, struct selector *ret, const char **ret_text, sd_bus_error *error);
-
-/* Names of zones and nodes as arrays of the message. */
-int bus_append_zones(sd_bus_message *m, const struct block *b);
-int bus_append_nodes(sd_bus_message *m, const struct node_set *nodes);
-
-/* A dictionary {key: variant}, in JSON's keys: one more pair. Like sd_bus_message_append(), but r < 0 is passed on. */
-int bus_put(sd_bus_message *m, const char *key, const char *type, ...);
-int bus_put_rule(sd_bus_message *m, const char *name, const char *file, unsigned line);
-int bus_put_balance(sd_bus_message *m, const struct balance *b);
-int bus_append_report(sd_bus_message *m, const struct report *r);
 
 /* Empty where it makes no sense as UTF-8: sd-bus refuses such a message as a whole. */
 const char *bus_text(const char *s) _pure_;

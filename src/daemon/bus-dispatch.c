@@ -5,12 +5,7 @@
 #include "daemon/bus-internal.h"
 
 /* Who may call what. A method without a row here is refused, whatever its vtable says. */
-static const struct method {
-        const char *interface, *name;
-        const char *action; /* of polkit */
-        bool changes;       /* else everybody may where there is no polkit */
-        bus_handler run;
-} methods[] = {
+static const struct bus_method methods[] = {
         { BUS_MANAGER, "ListRanges", POLKIT_INSPECT, false, bus_list_ranges },
         { BUS_MANAGER, "ListBlocks", POLKIT_INSPECT, false, bus_list_blocks },
         { BUS_MANAGER, "ListDevices", POLKIT_INSPECT, false, bus_list_devices },
@@ -32,11 +27,16 @@ static const struct method {
         { BUS_JOB, "ListItems", POLKIT_INSPECT, false, bus_list_items },
 };
 
-static const struct method *find_method(sd_bus_message *m) {
+const struct bus_method *bus_method_get(size_t i) {
+        return i < ARRAY_SIZE(methods) ? &methods[i] : NULL;
+}
+
+/* A call that does not say which interface it means could mean another than the one that is looked up. */
+static const struct bus_method *find_method(sd_bus_message *m) {
         const char *interface = sd_bus_message_get_interface(m), *name = sd_bus_message_get_member(m);
 
-        for (size_t i = 0; name && i < ARRAY_SIZE(methods); i++)
-                if (strcmp(methods[i].name, name) == 0 && (!interface || strcmp(methods[i].interface, interface) == 0))
+        for (size_t i = 0; interface && name && i < ARRAY_SIZE(methods); i++)
+                if (strcmp(methods[i].interface, interface) == 0 && strcmp(methods[i].name, name) == 0)
                         return &methods[i];
         return NULL;
 }
@@ -59,7 +59,7 @@ static int refuse(sd_bus_error *error, int verdict, const char *action) {
 
 static void on_verdict(sd_bus_message *m, int verdict, uint32_t uid, void *userdata) {
         _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
-        const struct method *method = find_method(m);
+        const struct bus_method *method = find_method(m);
         struct bus *b = userdata;
         int r;
 
@@ -76,7 +76,7 @@ static void on_verdict(sd_bus_message *m, int verdict, uint32_t uid, void *userd
 }
 
 int bus_dispatch(sd_bus_message *m, void *userdata, sd_bus_error *error) {
-        const struct method *method = find_method(m);
+        const struct bus_method *method = find_method(m);
         struct bus *b = userdata;
         int r;
 

@@ -59,105 +59,77 @@ static void explain(struct bus *b, const struct entry *e, const struct block *bl
         *ret = x;
 }
 
-static int put_evidence(sd_bus_message *m, const struct evidence *e) {
+static void put_evidence(struct writer *w, const struct evidence *e) {
         char text[512];
 
         source_describe(e, text, sizeof(text));
-        return bus_put(m, "evidence", "a{sv}", 2, "text", "s", bus_text(text), "firmware_node", "s", bus_text(e->firmware_node));
+        writer_put(w, "evidence", "a{sv}", 2, "text", "s", bus_text(text), "firmware_node", "s", bus_text(e->firmware_node));
 }
 
-static int put_rules(sd_bus_message *m, const struct policy *p, const struct surroundings *s, const struct block *b,
-                     int decided_by) {
-        int r;
-
-        r = sd_bus_message_open_container(m, 'e', "sv");
-        if (r >= 0)
-                r = sd_bus_message_append(m, "s", "rules");
-        if (r >= 0)
-                r = sd_bus_message_open_container(m, 'v', "a(ssuss)");
-        if (r >= 0)
-                r = sd_bus_message_open_container(m, 'a', "(ssuss)");
-        for (size_t i = 0; r >= 0 && i < p->n_rules; i++) {
+static void put_rules(struct writer *w, const struct policy *p, const struct surroundings *s, const struct block *b,
+                      int decided_by) {
+        writer_open_array(w, "rules", "(ssuss)");
+        for (size_t i = 0; i < p->n_rules; i++) {
                 const struct rule *rule = &p->rules[i];
                 enum match_key failed = _MATCH_INVALID;
                 bool reached = decided_by < 0 || i <= (size_t) decided_by;
                 bool matches = match_block(&rule->match, b, s->platforms, &failed);
 
-                r = sd_bus_message_append(m, "(ssuss)", bus_text(rule->name), bus_text(rule->file), rule->line,
-                                          !reached ? "not-reached" : matches ? "match" : "no-match",
-                                          reached && !matches ? match_key_to_string(failed) : "");
+                writer_append(w, "(ssuss)", bus_text(rule->name), bus_text(rule->file), rule->line,
+                              !reached ? "not-reached" : matches ? "match" : "no-match",
+                              reached && !matches ? match_key_to_string(failed) : "");
         }
-        for (int depth = 0; r >= 0 && depth < 3; depth++)
-                r = sd_bus_message_close_container(m);
-        return r;
+        writer_close_array(w);
 }
 
-static int put_decision(struct bus *b, sd_bus_message *m, const struct explanation *x) {
+static void put_decision(struct writer *w, struct bus *b, const struct explanation *x) {
         const struct policy *p = manager_policy(b->manager);
         const struct decision *d = &x->judgement.decision;
-        int r;
 
-        r = bus_put(m, "decided", "b", (int) x->decided);
-        if (r >= 0 && x->decided && x->report)
-                r = bus_put(m, "time_usec", "t", x->report->usec);
-        if (r >= 0)
-                r = bus_put(m, "action", "s", action_to_string(d->action));
-        if (r >= 0)
-                r = bus_put(m, "zone", "s", x->judgement.zone ?: "");
-        if (r >= 0 && d->rule >= 0)
-                r = bus_put_rule(m, p->rules[d->rule].name, p->rules[d->rule].file, p->rules[d->rule].line);
-        else if (r >= 0 && x->decided && x->report && *x->report->rule)
-                r = bus_put_rule(m, x->report->rule, x->report->file, x->report->line);
-        if (r >= 0)
-                r = bus_put(m, "reason", "s", bus_text(x->judgement.reason));
-        if (r >= 0 && d->balance.judged)
-                r = bus_put_balance(m, &d->balance);
-        if (r >= 0)
-                r = bus_put(m, "now", "s", x->judgement.outcome);
-        if (r >= 0 && x->judgement.asked)
-                r = bus_put(m, "as_wanted", "b", (int) x->judgement.as_wanted);
-        return r;
+        writer_put(w, "decided", "b", (int) x->decided);
+        if (x->decided && x->report)
+                writer_put(w, "time_usec", "t", x->report->usec);
+        writer_put(w, "action", "s", action_to_string(d->action));
+        writer_put(w, "zone", "s", x->judgement.zone ?: "");
+        if (d->rule >= 0)
+                writer_put_rule(w, p->rules[d->rule].name, p->rules[d->rule].file, p->rules[d->rule].line);
+        else if (x->decided && x->report && *x->report->rule)
+                writer_put_rule(w, x->report->rule, x->report->file, x->report->line);
+        writer_put(w, "reason", "s", bus_text(x->judgement.reason));
+        if (d->balance.judged)
+                writer_put_balance(w, &d->balance);
+        writer_put(w, "now", "s", x->judgement.outcome);
+        if (x->judgement.asked)
+                writer_put(w, "as_wanted", "b", (int) x->judgement.as_wanted);
 }
 
-static int append_explanation(struct bus *b, sd_bus_message *m, const struct entry *e, const struct block *block,
-                              const struct evidence *evidence, bool all) {
+static void append_explanation(struct writer *w, struct bus *b, const struct entry *e, const struct block *block,
+                               const struct evidence *evidence, bool all) {
         struct explanation x;
-        int r;
 
         explain(b, e, block, &x);
-        r = sd_bus_message_open_container(m, 'a', "{sv}");
-        if (r >= 0)
-                r = bus_put(m, "block", "u", block->index);
-        if (r >= 0)
-                r = bus_put(m, "start", "t", block->start);
-        if (r >= 0)
-                r = bus_put(m, "size", "t", block->size);
-        if (r >= 0)
-                r = bus_put(m, "state", "s", block_state_to_string(block->state));
-        if (r >= 0)
-                r = bus_put(m, "source", "s", source_to_string(block->source));
-        if (r >= 0)
-                r = bus_put(m, "device", "s", bus_text(block->device));
-        if (r >= 0)
-                r = bus_put(m, "node", "i", (int32_t) node_set_next(&block->nodes, 0));
-        if (r >= 0)
-                r = bus_put(m, "add", "u", e->add);
-        if (r >= 0)
-                r = put_evidence(m, evidence);
-        if (r >= 0)
-                r = put_decision(b, m, &x);
-        if (r >= 0 && all)
-                r = put_rules(m, manager_policy(b->manager), manager_surroundings(b->manager), block,
-                              x.judgement.decision.rule);
-        return r < 0 ? r : sd_bus_message_close_container(m);
+        writer_open(w, 'a', "{sv}");
+        writer_put(w, "block", "u", block->index);
+        writer_put(w, "start", "t", block->start);
+        writer_put(w, "size", "t", block->size);
+        writer_put(w, "state", "s", block_state_to_string(block->state));
+        writer_put(w, "source", "s", source_to_string(block->source));
+        writer_put(w, "device", "s", bus_text(block->device));
+        writer_put(w, "node", "i", (int32_t) node_set_next(&block->nodes, 0));
+        writer_put(w, "add", "u", e->add);
+        put_evidence(w, evidence);
+        put_decision(w, b, &x);
+        if (all)
+                put_rules(w, manager_policy(b->manager), manager_surroundings(b->manager), block, x.judgement.decision.rule);
+        writer_close(w);
 }
 
 int bus_explain(struct bus *b, sd_bus_message *m, bool only_check, sd_bus_error *error) {
-        _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
         _cleanup_(selector_done) struct selector selector = {};
         const struct registry *registry = manager_registry(b->manager);
-        size_t n = 0;
         const char *text;
+        struct writer w;
+        size_t n = 0;
         int r, all;
 
         r = bus_read_selector(m, &selector, &text, error);
@@ -165,26 +137,23 @@ int bus_explain(struct bus *b, sd_bus_message *m, bool only_check, sd_bus_error 
                 r = sd_bus_message_read(m, "b", &all);
         if (r < 0 || only_check)
                 return r;
-        r = sd_bus_message_new_method_return(m, &reply);
-        if (r >= 0)
-                r = sd_bus_message_open_container(reply, 'a', "a{sv}");
-        for (size_t i = 0; i < registry->n && r >= 0; i++) {
+        writer_init_reply(&w, m);
+        writer_open(&w, 'a', "a{sv}");
+        for (size_t i = 0; i < registry->n && n <= EXPLAINED_MAX; i++) {
                 const struct entry *e = &registry->entries[i];
                 struct evidence evidence;
                 struct block block;
 
                 if (!manager_selects(b->manager, &selector, e) || manager_read_block(b->manager, e, &block, &evidence) < 0)
                         continue;
-                if (n++ == EXPLAINED_MAX)
-                        return sd_bus_error_setf(error, SD_BUS_ERROR_LIMITS_EXCEEDED, "%s: more than %d blocks: ask for fewer at "
-                                                 "a time", text, EXPLAINED_MAX);
-                r = append_explanation(b, reply, e, &block, &evidence, all);
+                if (++n <= EXPLAINED_MAX)
+                        append_explanation(&w, b, e, &block, &evidence, all);
         }
-        if (r >= 0 && n == 0)
-                return sd_bus_error_setf(error, BUS_ERROR_NO_SUCH_BLOCK, "%s: no memory block matches", text);
-        if (r >= 0)
-                r = sd_bus_message_close_container(reply);
-        if (r >= 0)
-                r = sd_bus_send(NULL, reply, NULL);
-        return r < 0 ? r : 1;
+        writer_close(&w);
+        if (n == 0)
+                w.r = sd_bus_error_setf(error, BUS_ERROR_NO_SUCH_BLOCK, "%s: no memory block matches", text);
+        if (n > EXPLAINED_MAX)
+                w.r = sd_bus_error_setf(error, SD_BUS_ERROR_LIMITS_EXCEEDED, "%s: more than %d blocks: ask for fewer at a time",
+                                        text, EXPLAINED_MAX);
+        return writer_reply(&w);
 }

@@ -134,24 +134,20 @@ int bus_cancel(struct bus *b, sd_bus_message *m, bool only_check, sd_bus_error *
 }
 
 int bus_list_items(struct bus *b, sd_bus_message *m, bool only_check, sd_bus_error *error) {
-        _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+        struct writer w;
         struct job *j;
         int r;
 
         r = job_of(b, m, &j, error);
         if (r < 0 || only_check)
                 return r;
-        r = sd_bus_message_new_method_return(m, &reply);
-        if (r >= 0)
-                r = sd_bus_message_open_container(reply, 'a', "(usi)");
-        for (size_t i = 0; i < j->n && r >= 0; i++)
-                r = sd_bus_message_append(reply, "(usi)", j->items[i].block, fate_to_string((enum fate) j->items[i].fate),
-                                          (int32_t) -j->items[i].error);
-        if (r >= 0)
-                r = sd_bus_message_close_container(reply);
-        if (r >= 0)
-                r = sd_bus_send(NULL, reply, NULL);
-        return r < 0 ? r : 1;
+        writer_init_reply(&w, m);
+        writer_open(&w, 'a', "(usi)");
+        for (size_t i = 0; i < j->n; i++)
+                writer_append(&w, "(usi)", j->items[i].block, fate_to_string((enum fate) j->items[i].fate),
+                              (int32_t) -j->items[i].error);
+        writer_close(&w);
+        return writer_reply(&w);
 }
 
 static int get_job(sd_bus *bus, const char *path, const char *interface, const char *property, sd_bus_message *m, void *userdata,

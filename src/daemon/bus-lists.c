@@ -45,35 +45,10 @@ static struct bus_sums *sum_up_all(struct bus *b, bool by_node, size_t n) {
         return sums;
 }
 
-static int reply_new(sd_bus_message *call, const char *type, sd_bus_message **ret) {
-        sd_bus_message *reply = NULL;
-        int r;
-
-        r = sd_bus_message_new_method_return(call, &reply);
-        if (r >= 0)
-                r = sd_bus_message_open_container(reply, 'a', type);
-        if (r < 0) {
-                sd_bus_message_unref(reply);
-                return r;
-        }
-        *ret = reply;
-        return 0;
-}
-
-static int reply_send(sd_bus_message *reply, int r) {
-        if (r >= 0)
-                r = sd_bus_message_close_container(reply);
-        if (r >= 0)
-                r = sd_bus_send(NULL, reply, NULL);
-        sd_bus_message_unref(reply);
-        return r < 0 ? r : 1;
-}
-
 int bus_list_devices(struct bus *b, sd_bus_message *m, bool only_check, sd_bus_error *error) {
         const struct registry *registry = manager_registry(b->manager);
         _cleanup_free_ struct bus_sums *sums = NULL;
-        sd_bus_message *reply;
-        int r;
+        struct writer w;
 
         (void) error;
         if (only_check)
@@ -81,29 +56,26 @@ int bus_list_devices(struct bus *b, sd_bus_message *m, bool only_check, sd_bus_e
         sums = sum_up_all(b, false, registry->n_devices);
         if (!sums)
                 return -ENOMEM;
-        r = reply_new(m, "(sosuuutt)", &reply);
-        if (r < 0)
-                return r;
-        for (size_t i = 1; i < registry->n_devices && r >= 0; i++) {
+        writer_init_reply(&w, m);
+        writer_open(&w, 'a', "(sosuuutt)");
+        for (size_t i = 1; i < registry->n_devices && w.r >= 0; i++) {
                 _cleanup_free_ char *path = NULL;
                 const struct bus_sums *s = &sums[i];
 
                 if (s->blocks == 0)
                         continue;
-                r = sd_bus_path_encode(BUS_PATH "/device", registry->devices[i], &path);
-                if (r >= 0)
-                        r = sd_bus_message_append(reply, "(sosuuutt)", bus_text(registry->devices[i]), path,
-                                                  source_to_string(s->source), s->first, s->last, s->blocks, s->online,
-                                                  s->offline);
+                w.r = sd_bus_path_encode(BUS_PATH "/device", registry->devices[i], &path);
+                writer_append(&w, "(sosuuutt)", bus_text(registry->devices[i]), path, source_to_string(s->source), s->first,
+                              s->last, s->blocks, s->online, s->offline);
         }
-        return reply_send(reply, r);
+        writer_close(&w);
+        return writer_reply(&w);
 }
 
 int bus_list_nodes(struct bus *b, sd_bus_message *m, bool only_check, sd_bus_error *error) {
         _cleanup_free_ struct bus_sums *sums = NULL;
         char path[BUS_PATH_MAX];
-        sd_bus_message *reply;
-        int r;
+        struct writer w;
 
         (void) error;
         if (only_check)
@@ -111,14 +83,23 @@ int bus_list_nodes(struct bus *b, sd_bus_message *m, bool only_check, sd_bus_err
         sums = sum_up_all(b, true, NODES_MAX);
         if (!sums)
                 return -ENOMEM;
-        r = reply_new(m, "(uouttt)", &reply);
-        if (r < 0)
-                return r;
-        for (uint32_t n = 0; n < NODES_MAX && r >= 0; n++)
+        writer_init_reply(&w, m);
+        writer_open(&w, 'a', "(uouttt)");
+        for (uint32_t n = 0; n < NODES_MAX; n++)
                 if (sums[n].blocks)
-                        r = sd_bus_message_append(reply, "(uouttt)", n, bus_number_path("node", n, path), sums[n].blocks,
-                                                  sums[n].online, sums[n].offline, sums[n].movable);
-        return reply_send(reply, r);
+                        writer_append(&w, "(uouttt)", n, bus_number_path("node", n, path), sums[n].blocks, sums[n].online,
+                                      sums[n].offline, sums[n].movable);
+        writer_close(&w);
+        return writer_reply(&w);
+}
+
+/* ---- blocks ------------------------------------------------------------------------------------------------------- */
+
+/* So many rows are some megabytes, and half of what a bus takes in one message: it would throw us out. */
+#define ROWS_MAX 65536
+
+static int refuse_length(sd_bus_error *error, const char *what) {
+        return sd_bus_error_setf(error, SD_BUS_ERROR_LIMITS_EXCEEDED, "more than %d rows: ask for %s at a time", ROWS_MAX, what);
 }
 
 /* The lowest node stands for all of a block that has several: there are few of them, and they are looked at. */
@@ -131,82 +112,85 @@ static void read_entry(struct bus *b, const struct entry *e, struct block *ret) 
 
 static bool same_range(const struct entry *a, const struct entry *b) {
         return a->block + UINT64_C(1) == b->block && a->state == b->state && a->node == b->node && a->source == b->source &&
-               a->device == b->device && a->removable == b->removable && !a->several_nodes && !b->several_nodes &&
-               (a->state != BLOCK_ONLINE || a->zones == b->zones);
+               a->device == b->device && a->removable == b->removable && a->add == b->add && !a->several_nodes &&
+               !b->several_nodes && (a->state != BLOCK_ONLINE || a->zones == b->zones);
 }
 
-static int append_range(struct bus *b, sd_bus_message *reply, const struct entry *first, uint32_t last) {
+static void append_range(struct writer *w, struct bus *b, const struct entry *first, uint32_t last) {
         struct block block;
-        int r;
 
         read_entry(b, first, &block);
         if (first->state != BLOCK_ONLINE)
                 block.zones = 0;
-        r = sd_bus_message_open_container(reply, 'r', "uusbasaussu");
-        if (r >= 0)
-                r = sd_bus_message_append(reply, "uusb", first->block, last, block_state_to_string(block.state),
-                                          (int) block.removable);
-        if (r >= 0)
-                r = bus_append_zones(reply, &block);
-        if (r >= 0)
-                r = bus_append_nodes(reply, &block.nodes);
-        if (r >= 0)
-                r = sd_bus_message_append(reply, "ssu", source_to_string(block.source), bus_text(block.device), first->add);
-        return r < 0 ? r : sd_bus_message_close_container(reply);
+        writer_open(w, 'r', "uusbasaussu");
+        writer_append(w, "uusb", first->block, last, block_state_to_string(block.state), (int) block.removable);
+        writer_append_zones(w, &block);
+        writer_append_nodes(w, &block.nodes);
+        writer_append(w, "ssu", source_to_string(block.source), bus_text(block.device), first->add);
+        writer_close(w);
 }
 
 int bus_list_ranges(struct bus *b, sd_bus_message *m, bool only_check, sd_bus_error *error) {
         _cleanup_(selector_done) struct selector selector = {};
         const struct registry *registry = manager_registry(b->manager);
-        sd_bus_message *reply;
+        const struct entry *first = NULL, *last = NULL;
         const char *text;
+        unsigned rows = 0;
+        struct writer w;
         int r;
 
         r = bus_read_selector(m, &selector, &text, error);
         if (r < 0 || only_check)
                 return r;
-        r = reply_new(m, "(uusbasaussu)", &reply);
-        if (r < 0)
-                return r;
-        for (size_t i = 0; i < registry->n && r >= 0;) {
-                const struct entry *first = &registry->entries[i], *last = first;
+        writer_init_reply(&w, m);
+        writer_open(&w, 'a', "(uusbasaussu)");
+        for (size_t i = 0; i < registry->n && rows <= ROWS_MAX; i++) {
+                const struct entry *e = &registry->entries[i];
 
-                if (!manager_selects(b->manager, &selector, first)) {
-                        i++;
+                if (!manager_selects(b->manager, &selector, e))
                         continue;
+                if (!last || !same_range(last, e)) {
+                        if (last)
+                                append_range(&w, b, first, last->block);
+                        first = e;
+                        rows++;
                 }
-                for (i++; i < registry->n && same_range(last, &registry->entries[i]) &&
-                          registry->entries[i].add == first->add && manager_selects(b->manager, &selector, &registry->entries[i]); i++)
-                        last = &registry->entries[i];
-                r = append_range(b, reply, first, last->block);
+                last = e;
         }
-        return reply_send(reply, r);
+        if (last)
+                append_range(&w, b, first, last->block);
+        writer_close(&w);
+        if (rows > ROWS_MAX)
+                w.r = refuse_length(error, "a part of it");
+        return writer_reply(&w);
 }
 
 int bus_list_blocks(struct bus *b, sd_bus_message *m, bool only_check, sd_bus_error *error) {
         _cleanup_(selector_done) struct selector selector = {};
         const struct registry *registry = manager_registry(b->manager);
         char path[BUS_PATH_MAX];
-        sd_bus_message *reply;
         const char *text;
+        unsigned rows = 0;
+        struct writer w;
         int r;
 
         r = bus_read_selector(m, &selector, &text, error);
         if (r < 0 || only_check)
                 return r;
-        r = reply_new(m, "(uoss)", &reply);
-        if (r < 0)
-                return r;
-        for (size_t i = 0; i < registry->n && r >= 0; i++) {
+        writer_init_reply(&w, m);
+        writer_open(&w, 'a', "(uoss)");
+        for (size_t i = 0; i < registry->n && rows <= ROWS_MAX; i++) {
                 const struct entry *e = &registry->entries[i];
                 struct block block;
 
-                if (!manager_selects(b->manager, &selector, e))
+                if (!manager_selects(b->manager, &selector, e) || ++rows > ROWS_MAX)
                         continue;
                 manager_entry_block(b->manager, e, &block);
-                r = sd_bus_message_append(reply, "(uoss)", e->block, bus_number_path("block", e->block, path),
-                                          block_state_to_string(block.state),
-                                          block.zones ? zone_to_string(block.first_zone) : "");
+                writer_append(&w, "(uoss)", e->block, bus_number_path("block", e->block, path), block_state_to_string(block.state),
+                              block.zones ? zone_to_string(block.first_zone) : "");
         }
-        return reply_send(reply, r);
+        writer_close(&w);
+        if (rows > ROWS_MAX)
+                w.r = refuse_length(error, "ranges, or for a part of it");
+        return writer_reply(&w);
 }

@@ -239,6 +239,7 @@ GETTER(get_block_text) {
 /* Where it is online, or could go: of a block that is offline, only the kernel can tell. */
 GETTER(get_block_lists) {
         const struct entry *e = entry_at(userdata, path, error);
+        struct writer w = { .m = m };
         struct evidence evidence;
         struct block b;
         int r;
@@ -249,7 +250,11 @@ GETTER(get_block_lists) {
         r = manager_read_block(((struct bus *) userdata)->manager, e, &b, &evidence);
         if (r < 0)
                 return r;
-        return strcmp(property, "Zones") == 0 ? bus_append_zones(m, &b) : bus_append_nodes(m, &b.nodes);
+        if (strcmp(property, "Zones") == 0)
+                writer_append_zones(&w, &b);
+        else
+                writer_append_nodes(&w, &b.nodes);
+        return w.r;
 }
 
 GETTER(get_block_rest) {
@@ -302,6 +307,7 @@ static int append_sum(sd_bus_message *m, const char *property, const struct bus_
 
 GETTER(get_device) {
         _cleanup_free_ char *name = device_name(path);
+        struct writer w = { .m = m };
         struct bus *b = userdata;
         struct bus_sums s;
 
@@ -313,8 +319,10 @@ GETTER(get_device) {
                 return sd_bus_message_append(m, "s", bus_text(name));
         if (strcmp(property, "Source") == 0)
                 return sd_bus_message_append(m, "s", source_to_string(s.source));
-        if (strcmp(property, "Nodes") == 0)
-                return bus_append_nodes(m, &s.nodes);
+        if (strcmp(property, "Nodes") == 0) {
+                writer_append_nodes(&w, &s.nodes);
+                return w.r;
+        }
         if (strcmp(property, "FirstBlock") == 0)
                 return sd_bus_message_append(m, "u", s.first);
         if (strcmp(property, "LastBlock") == 0)

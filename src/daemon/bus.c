@@ -175,85 +175,73 @@ static bool may_tell(const struct bus *b) {
                (sd_bus_get_n_queued_write(b->bus, &unsent) < 0 || unsent < UNSENT_MAX);
 }
 
-/* What cannot be sent is not worth failing for. */
-static void send_signal(struct bus *b, sd_bus_message *m, int r) {
-        if (r >= 0)
-                (void) sd_bus_send(b->bus, m, NULL);
-        sd_bus_message_unref(m);
+static void signal_begin(struct bus *b, const char *name, struct writer *w) {
+        *w = (struct writer) {};
+        w->r = sd_bus_message_new_signal(b->bus, &w->m, BUS_PATH, BUS_MANAGER, name);
 }
 
-static int signal_new(struct bus *b, const char *name, sd_bus_message **ret) {
-        return sd_bus_message_new_signal(b->bus, ret, BUS_PATH, BUS_MANAGER, name);
+/* What cannot be sent is not worth failing for. */
+static void signal_send(struct bus *b, struct writer *w) {
+        if (w->r >= 0)
+                (void) sd_bus_send(b->bus, w->m, NULL);
+        sd_bus_message_unref(w->m);
 }
 
 void bus_tell_report(struct bus *b, const struct report *r) {
-        sd_bus_message *m = NULL;
-        int error;
+        struct writer w;
 
         if (!may_tell(b))
                 return;
-        error = signal_new(b, "Decided", &m);
-        if (error >= 0)
-                error = bus_append_report(m, r);
-        send_signal(b, m, error);
+        signal_begin(b, "Decided", &w);
+        writer_append_report(&w, r);
+        signal_send(b, &w);
 }
 
 void bus_tell_change(struct bus *b, uint32_t first, uint32_t last, enum block_state state, zone_mask zones) {
         const struct block block = { .zones = zones, .first_zone = zones ? (enum zone) __builtin_ctz(zones) : _ZONE_INVALID };
-        sd_bus_message *m = NULL;
-        int r;
+        struct writer w;
 
         if (!may_tell(b))
                 return;
-        r = signal_new(b, "BlockChanged", &m);
-        if (r >= 0)
-                r = sd_bus_message_append(m, "uus", first, last,
-                                          state == _BLOCK_STATE_MAX ? "removed" : block_state_to_string(state));
-        if (r >= 0)
-                r = bus_append_zones(m, &block);
-        send_signal(b, m, r);
+        signal_begin(b, "BlockChanged", &w);
+        writer_append(&w, "uus", first, last, state == _BLOCK_STATE_MAX ? "removed" : block_state_to_string(state));
+        writer_append_zones(&w, &block);
+        signal_send(b, &w);
 }
 
 void bus_tell_add(struct bus *b, const struct add *add) {
-        sd_bus_message *m = NULL;
-        int r;
+        struct writer w;
 
         if (!may_tell(b))
                 return;
-        r = signal_new(b, "AddCompleted", &m);
-        if (r >= 0)
-                r = sd_bus_message_append(m, "ussiuuuuu", add->number, source_to_string(add->source), bus_text(add->device),
-                                          (int32_t) add->node, add->first, add->last, add->n_online, add->n_offline,
-                                          add->n_failed);
-        send_signal(b, m, r);
+        signal_begin(b, "AddCompleted", &w);
+        writer_append(&w, "ussiuuuuu", add->number, source_to_string(add->source), bus_text(add->device), (int32_t) add->node,
+                      add->first, add->last, add->n_online, add->n_offline, add->n_failed);
+        signal_send(b, &w);
 }
 
 void bus_tell_job(struct bus *b, const struct job *j) {
         char path[BUS_PATH_MAX];
-        sd_bus_message *m = NULL;
-        int r;
+        struct writer w;
 
         if (!may_tell(b))
                 return;
         bus_number_path("job", j->id, path);
-        r = signal_new(b, "JobChanged", &m);
-        if (r >= 0)
-                r = sd_bus_message_append(m, "uossuuu", j->id, path, job_kind_to_string(j->kind), job_state_to_string(j->state),
-                                          (uint32_t) j->n_done, (uint32_t) j->n_failed, (uint32_t) j->n);
-        send_signal(b, m, r);
+        signal_begin(b, "JobChanged", &w);
+        writer_append(&w, "uossuuu", j->id, path, job_kind_to_string(j->kind), job_state_to_string(j->state),
+                      (uint32_t) j->n_done, (uint32_t) j->n_failed, (uint32_t) j->n);
+        signal_send(b, &w);
         (void) sd_bus_emit_properties_changed(b->bus, path, BUS_JOB, "State", "Done", "Failed", NULL);
 }
 
 void bus_tell_policy(struct bus *b, bool accepted) {
-        sd_bus_message *m = NULL;
-        int r;
+        struct writer w;
 
         if (!may_tell(b))
                 return;
-        r = signal_new(b, "PolicyReloaded", &m);
-        if (r >= 0)
-                r = sd_bus_message_append(m, "bu", accepted, (uint32_t) manager_policy(b->manager)->n_rules);
-        send_signal(b, m, r);
+        signal_begin(b, "PolicyReloaded", &w);
+        writer_append(&w, "bu", (int) accepted, (uint32_t) manager_policy(b->manager)->n_rules);
+        signal_send(b, &w);
         (void) sd_bus_emit_properties_changed(b->bus, BUS_PATH, BUS_MANAGER, "Rules", NULL);
 }
 
