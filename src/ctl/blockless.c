@@ -65,7 +65,7 @@ static int read_device_memory(struct blockless *b, const struct facts *f) {
                 return r;
         r = sysfs_read_text(f->fs, SYSFS_ZONEINFO, &text, &size);
         if (r >= 0)
-                r = zoneinfo_parse(text, size, &b->zoneinfo, &line);
+                r = zoneinfo_parse_take(&text, size, &b->zoneinfo, &line);
         if (r < 0)
                 return complain_malformed(r, SYSFS_ZONEINFO, line);
         r = device_memory_find(iomem, &b->zoneinfo, system_page_size(sysfs_root(f->fs)), &b->device);

@@ -116,7 +116,7 @@ enum status verb_zones(const struct options *o, char *const *args) {
         status = statistics_open(&s, o, SYSFS_ZONEINFO, args[0]);
         if (status != STATUS_DONE)
                 return status;
-        r = zoneinfo_parse(s.text, s.size, &info, &line);
+        r = zoneinfo_parse_take(&s.text, s.size, &info, &line);
         if (r < 0)
                 return statistics_malformed(r, SYSFS_ZONEINFO, line);
         for (size_t i = 0; i < info.n_zones; i++)
