@@ -14,6 +14,7 @@ struct column {
         const char *help;
         bool right;    /* numbers */
         bool repeated; /* stands for several columns, whose names are known at run time */
+        bool optional; /* shown only if it is asked for */
 };
 
 struct column_set {
@@ -29,7 +30,7 @@ struct column_choice {
         size_t n;
 };
 
-/* "RANGE,SIZE", or "+SIZE" to add to all; NULL is all. Complains and returns -EINVAL if there is no such column. */
+/* "RANGE,SIZE", or "+SIZE" to add to the usual ones; NULL is those. Complains and returns -EINVAL if there is no such column. */
 int column_choice_parse(const struct column_set *set, const char *list, struct column_choice *ret);
 bool column_choice_has(const struct column_choice *c, unsigned column) _pure_;
 
@@ -66,6 +67,8 @@ void json_add(json_t *array, json_t *value);
 json_t *json_nodes(const struct node_set *nodes);
 json_t *json_zones(const struct block *b);
 void json_print(const json_t *root);
+/* In one line, also on a terminal: one of several objects. */
+void json_print_line(const json_t *root);
 
 /* What was printed has reached its file; complains if not. To be called once, at the end. 0 or -errno. */
 int output_finish(void);

@@ -42,9 +42,9 @@ static const struct verb {
         { "simulate", "SPEC...", "what the policy would do with memory that is not plugged yet", verb_simulate, 1, UINT_MAX,
           OPTIONS_COLUMNS, VERB_SPEC, &simulate_columns },
         { "zones", "[NODE]", "the memory of each zone, and its watermarks", verb_zones, 0, 1,
-          OPTIONS_COLUMNS | OPTIONS_ALL, 0, &zones_columns },
+          OPTIONS_COLUMNS | OPTIONS_ALL | OPTIONS_WATCH, 0, &zones_columns },
         { "buddy", "[NODE]", "free blocks of each order in each zone", verb_buddy, 0, 1,
-          OPTIONS_COLUMNS, 0, &buddy_columns },
+          OPTIONS_COLUMNS | OPTIONS_WATCH, 0, &buddy_columns },
         { "check", "[FILE]", "check a configuration, the system's or this file", verb_check, 0, 1,
           0, 0, NULL },
         { "hold", "[SEL [REASON]]", "let new blocks wait; without a selector, list what waits", verb_hold, 0, 2,
@@ -96,7 +96,7 @@ static void print_overview(void) {
         for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)
                 printf("  %-9s%-8s %s\n", verbs[i].name, verbs[i].arguments, verbs[i].help);
         print_selectors();
-        options_print_help(OPTIONS_COLUMNS | OPTIONS_SPLIT | OPTIONS_ALL | OPTIONS_FOR);
+        options_print_help(OPTIONS_COLUMNS | OPTIONS_SPLIT | OPTIONS_ALL | OPTIONS_FOR | OPTIONS_WATCH);
         puts("\nExit status: 0 done, 1 failed, 2 wrong usage, 3 daemon not running, 64 partly done.\n"
              "\"memhpctl help VERB\" tells more; so does memhpctl(1).");
 }

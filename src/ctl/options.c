@@ -48,6 +48,10 @@ static void set_duration(struct options *o, const char *argument) {
         o->duration = argument;
 }
 
+static void set_watch(struct options *o, const char *argument) {
+        o->watch = argument ?: "";
+}
+
 static void set_direct(struct options *o, const char *argument) {
         (void) argument;
         o->direct = true;
@@ -75,6 +79,7 @@ static const struct {
         void (*set)(struct options *o, const char *argument);
         unsigned group; /* 0: every verb takes it */
         char letter;
+        bool optional; /* the argument */
 } specs[] = {
         { "json", NULL, "print JSON", set_json, 0, 'J' },
         { "no-legend", NULL, "neither headings nor a summary", set_no_legend, 0, 'n' },
@@ -86,6 +91,7 @@ static const struct {
         { "all", NULL, "list: a line for each block; explain: also the rules that do not match; zones: also the empty ones", set_all,
           OPTIONS_ALL, 'a' },
         { "for", "TIME", "hold: how long (30min, 2h); without it, until released", set_duration, OPTIONS_FOR, 0 },
+        { "watch", "SEC", "again every two seconds, or so often, with what changed; ^C ends it", set_watch, OPTIONS_WATCH, 0, true },
         { "sysroot", "DIR", "look at the system captured in this folder", set_sysroot, 0, 's' },
         { "config", "FILE", "the policy to judge by, instead of the system's", set_config, 0, 0 },
         { "host", "HOST", "ask the daemon of this host, user@host or host, through ssh", set_host, OPTIONS_HOST, 'H' },
@@ -133,8 +139,9 @@ int options_parse(int argc, char **argv, struct options *ret, int *ret_n) {
         int n = 0, id, i;
 
         for (size_t k = 0; k < N_OPTIONS; k++) {
-                options[k] = (struct option) { specs[k].name, specs[k].argument ? required_argument : no_argument, NULL,
-                                               ID_FIRST + (int) k };
+                int argument = specs[k].optional ? optional_argument : specs[k].argument ? required_argument : no_argument;
+
+                options[k] = (struct option) { specs[k].name, argument, NULL, ID_FIRST + (int) k };
                 if (specs[k].letter)
                         *p++ = specs[k].letter;
                 if (specs[k].letter && specs[k].argument)
@@ -183,7 +190,8 @@ void options_print_help(unsigned groups) {
                         continue;
                 if (specs[i].letter)
                         snprintf(letter, sizeof(letter), "-%c, ", specs[i].letter);
-                snprintf(name, sizeof(name), "--%s%s%s", specs[i].name, argument ? " " : "", argument ?: "");
+                snprintf(name, sizeof(name), specs[i].optional ? "--%s[=%s%s]" : "--%s%s%s", specs[i].name,
+                         argument && !specs[i].optional ? " " : "", argument ?: "");
                 printf("  %s%-14s %s\n", letter, name, specs[i].help);
         }
 }

@@ -31,8 +31,9 @@ int column_choice_parse(const struct column_set *set, const char *list, struct c
         struct column_choice c = {};
 
         if (!list || *list == '+')
-                for (; c.n < set->n; c.n++)
-                        c.items[c.n] = (unsigned) c.n;
+                for (size_t i = 0; i < set->n; i++)
+                        if (!set->items[i].optional)
+                                c.items[c.n++] = (unsigned) i;
         for (const char *p = list ? list + (*list == '+') : NULL; p; p++) {
                 const char *end = strchrnul(p, ',');
                 int column = column_find(set, p, (size_t) (end - p));
@@ -193,12 +194,18 @@ json_t *json_zones(const struct block *b) {
         return array;
 }
 
-void json_print(const json_t *root) {
+static void dump(const json_t *root, size_t layout) {
         /* Six digits tell a share of memory well enough, and 0.1 does not become 0.10000000000000001. */
-        size_t flags = JSON_ENSURE_ASCII | JSON_REAL_PRECISION(6) | JSON_ENCODE_ANY;
-
-        json_dumpf(root, stdout, flags | (isatty(STDOUT_FILENO) ? JSON_INDENT(2) : JSON_COMPACT));
+        json_dumpf(root, stdout, JSON_ENSURE_ASCII | JSON_REAL_PRECISION(6) | JSON_ENCODE_ANY | layout);
         putchar('\n');
+}
+
+void json_print(const json_t *root) {
+        dump(root, isatty(STDOUT_FILENO) ? JSON_INDENT(2) : JSON_COMPACT);
+}
+
+void json_print_line(const json_t *root) {
+        dump(root, JSON_COMPACT);
 }
 
 int output_finish(void) {
