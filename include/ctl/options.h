@@ -18,7 +18,7 @@ enum option_group {
 };
 
 struct options {
-        bool json, legend, bytes, all, direct, help, version;
+        bool json, legend, pager, bytes, all, direct, help, version;
         const char *verb;    /* what is done; "" until it is known */
         const char *columns; /* NULL: the verb's */
         const char *split;   /* NULL: where a shown column changes */

@@ -6,7 +6,7 @@
 #include <getopt.h>
 #include <string.h>
 
-#include "ctl/text.h"
+#include "ctl/output.h"
 
 static void set_json(struct options *o, const char *argument) {
         (void) argument;
@@ -16,6 +16,11 @@ static void set_json(struct options *o, const char *argument) {
 static void set_no_legend(struct options *o, const char *argument) {
         (void) argument;
         o->legend = false;
+}
+
+static void set_no_pager(struct options *o, const char *argument) {
+        (void) argument;
+        o->pager = false;
 }
 
 static void set_bytes(struct options *o, const char *argument) {
@@ -83,6 +88,7 @@ static const struct {
 } specs[] = {
         { "json", NULL, "print JSON", set_json, 0, 'J' },
         { "no-legend", NULL, "neither headings nor a summary", set_no_legend, 0, 'n' },
+        { "no-pager", NULL, "do not page what is long", set_no_pager, 0, 0 },
         { "bytes", NULL, "sizes in bytes, not 1.5G", set_bytes, 0, 'b' },
         { "output", "COLS", "the columns to show: RANGE,SIZE; +NAME adds one to the usual ones", set_columns,
           OPTIONS_COLUMNS, 'o' },
@@ -132,7 +138,7 @@ static int complain_unknown(const char *word, int id) {
 }
 
 int options_parse(int argc, char **argv, struct options *ret, int *ret_n) {
-        struct options o = { .legend = true, .sysroot = "/", .verb = "" };
+        struct options o = { .legend = true, .pager = true, .sysroot = "/", .verb = "" };
         struct option options[N_OPTIONS + 1] = {};
         /* "-": words are reported in order instead of argv being permuted, which POSIXLY_CORRECT would turn off. */
         char letters[2 * N_OPTIONS + 3] = "-:", *p = letters + 2;
@@ -184,14 +190,13 @@ void options_print_help(unsigned groups) {
         puts("\nOptions:");
         for (size_t i = 0; i < N_OPTIONS; i++) {
                 const char *argument = specs[i].argument;
-                char letter[5] = "    ", name[64];
+                char name[64];
 
                 if (specs[i].group & ~groups)
                         continue;
-                if (specs[i].letter)
-                        snprintf(letter, sizeof(letter), "-%c, ", specs[i].letter);
-                snprintf(name, sizeof(name), specs[i].optional ? "--%s[=%s%s]" : "--%s%s%s", specs[i].name,
+                snprintf(name, sizeof(name), specs[i].optional ? "%c%c%c --%s[=%s%s]" : "%c%c%c --%s%s%s", specs[i].letter ? '-' : ' ',
+                         specs[i].letter ?: ' ', specs[i].letter ? ',' : ' ', specs[i].name,
                          argument && !specs[i].optional ? " " : "", argument ?: "");
-                printf("  %s%-14s %s\n", letter, name, specs[i].help);
+                print_item(name, 17, specs[i].help);
         }
 }
