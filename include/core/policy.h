@@ -90,6 +90,7 @@ enum reason {
         REASON_STARTUP,          /* was offline when the daemon started, and startup = "ignore" */
         REASON_NOT_OFFLINE,      /* the block is not offline: nothing to decide */
         REASON_ASKED,            /* somebody asked for it, whatever the policy says */
+        REASON_UNDONE,           /* somebody asked for all of some blocks or none, and not all could be had */
         _REASON_MAX,
         _REASON_INVALID = -22,
 };

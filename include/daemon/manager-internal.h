@@ -66,6 +66,7 @@ struct manager {
         uint64_t last_add_usec, tally_since_usec;
         sd_event_source *uevent_source, *apply_source, *work_source;
         sd_event_source *settle_timer, *retry_timer, *report_timer, *reconcile_timer, *state_timer, *patience_timer, *hold_timer, *hold_watch;
+        sd_event_source *job_timer;
 };
 
 uint64_t manager_now_usec(const struct manager *m);
@@ -109,11 +110,15 @@ void manager_flush_report(struct manager *m);
 void manager_wake_report(struct manager *m);
 void manager_note_change(struct manager *m, const struct entry *e, bool gone);
 
+void manager_tell_job(struct manager *m, struct job *j);
+
 /* Jobs (manager-jobs.c). */
 void manager_run_jobs(struct manager *m);
 void manager_handle_job_result(struct manager *m, struct entry *e, const struct apply_result *result);
-/* The block at the writer for a job was unplugged. */
+/* The block was unplugged: it may be at the writer for a job, or wait for one. */
 void manager_forget_job_block(struct manager *m, uint32_t block);
+/* Look at what is going offline in so long at the latest. */
+void manager_wake_patience(struct manager *m, uint64_t delay_usec);
 /* May the kernel go on with what it was given so long ago? False: interrupt it. *ret_next: look again then. */
 bool manager_has_patience(struct manager *m, const struct apply_job *job, uint64_t since, uint64_t *ret_next);
 

@@ -66,19 +66,8 @@ void manager_entry_block(const struct manager *m, const struct entry *e, struct 
 /* The block as the system shows it now, and what its source rests on (it points into the manager). */
 int manager_read_block(struct manager *m, const struct entry *e, struct block *ret, struct evidence *ret_evidence);
 
-/* What somebody asks for over the bus. */
-struct job_request {
-        enum job_kind kind;
-        enum action action;
-        const struct selector *selector;
-        const char *text; /* the selector as it was written */
-        uint32_t uid;
-        uint64_t timeout_usec; /* 0: none but the policy's offline_timeout, for each block */
-        bool all_or_nothing;
-};
-
-/* -ENOENT: no block matches · -EPERM: a hold is on one of them · -EBUSY: too many jobs run · -ENOMEM. *ret is good until the
- * next call of this kind. */
+/* What somebody asks for over the bus. -ENOENT: no block matches · -EPERM: a hold is on one of them · -EXDEV: all of them are
+ * online in other zones · -EBUSY: too many jobs run · -ENOMEM. *ret is good until the next call of this kind. */
 int manager_add_job(struct manager *m, const struct job_request *request, struct job **ret);
 void manager_cancel_job(struct manager *m, struct job *j);
 

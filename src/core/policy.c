@@ -60,6 +60,7 @@ static const char *const reasons[_REASON_MAX] = {
         [REASON_STARTUP] = "startup",
         [REASON_NOT_OFFLINE] = "not-offline",
         [REASON_ASKED] = "asked",
+        [REASON_UNDONE] = "undone",
 };
 
 const char *reason_to_string(enum reason r) {
@@ -331,6 +332,9 @@ void decision_describe(const struct policy *p, const struct block *b, const stru
                 break;
         case REASON_ASKED:
                 text = "somebody asked for it";
+                break;
+        case REASON_UNDONE:
+                text = "somebody asked for all of some blocks or none, and not all could be had";
                 break;
         case REASON_NOT_OFFLINE:
                 snprintf(buf, size, "the block is %s: nothing to decide", block_state_to_string(b->state));

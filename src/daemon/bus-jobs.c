@@ -64,6 +64,9 @@ static int start_job(struct bus *b, sd_bus_message *m, struct job_request *reque
         case -EPERM:
                 return sd_bus_error_setf(error, BUS_ERROR_HELD, "%s: a hold is on some of these blocks: release it first",
                                          request->text);
+        case -EXDEV:
+                return sd_bus_error_setf(error, BUS_ERROR_WRONG_ZONE, "%s: online already, in another zone than asked for: that "
+                                         "takes Rezone", request->text);
         case -EBUSY:
                 return sd_bus_error_setf(error, BUS_ERROR_BUSY, "too many jobs run; wait for one to end, or cancel it");
         default:

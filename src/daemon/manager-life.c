@@ -183,6 +183,7 @@ void manager_free(struct manager *m) {
         sd_event_source_unref(m->reconcile_timer);
         sd_event_source_unref(m->state_timer);
         sd_event_source_unref(m->patience_timer);
+        sd_event_source_unref(m->job_timer);
         sd_event_source_unref(m->hold_timer);
         sd_event_source_unref(m->hold_watch);
         refused_stop(&m->refused);

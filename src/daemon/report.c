@@ -87,8 +87,22 @@ static void compose_left_offline(const struct report_context *c, const struct ta
         }
 }
 
+static const char *describe_error(const struct tally_group *g) {
+        switch (g->key.error) {
+        case 0:
+                return g->key.action == ACTION_LEAVE_OFFLINE ? "it is online again" : "it is offline again";
+        case -EINTR: /* we do that to what takes too long */
+        case -ETIMEDOUT:
+                return "timed out";
+        case -ECANCELED:
+                return "cancelled";
+        default:
+                return strerror(-g->key.error);
+        }
+}
+
 /* Somebody asked, over the bus: no rule has a say. */
-static void compose_asked(const struct tally_group *g, const char *zone, const char *error, struct report *ret) {
+static void compose_asked(const struct tally_group *g, const char *zone, struct report *ret) {
         bool offline = g->key.action == ACTION_LEAVE_OFFLINE;
 
         switch (g->key.outcome) {
@@ -109,17 +123,37 @@ static void compose_asked(const struct tally_group *g, const char *zone, const c
         default:
                 if (offline)
                         report_say(ret, LOG_WARNING, REPORT_FAILED, "stays online in %s: somebody asked to take it offline: %s",
-                                   zone, g->key.error == -EINTR ? "interrupted" : error);
+                                   zone, describe_error(g));
+                else if (g->key.zone >= 0)
+                        report_say(ret, LOG_WARNING, REPORT_FAILED, "stays online in %s: somebody asked for \"%s\": %s", zone,
+                                   action_to_state(g->key.action), describe_error(g));
                 else
-                        report_say(ret, LOG_WARNING, REPORT_FAILED, "stays offline: somebody asked for \"%s\": %s",
-                                   action_to_state(g->key.action), error);
+                        report_say(ret, LOG_WARNING, REPORT_FAILED, "is not online as somebody asked (\"%s\"): %s",
+                                   action_to_state(g->key.action), describe_error(g));
         }
+}
+
+/* Somebody asked for all blocks or none. */
+static void compose_undone(const struct tally_group *g, const char *zone, struct report *ret) {
+        bool offline = g->key.action == ACTION_LEAVE_OFFLINE;
+
+        if (g->key.outcome == OUTCOME_GONE)
+                report_say(ret, LOG_INFO, REPORT_REMOVED, "unplugged");
+        else if (g->key.error)
+                report_say(ret, LOG_WARNING, REPORT_FAILED, "could not be brought back to how it was, though somebody asked for all "
+                           "or none of a number of blocks: %s", describe_error(g));
+        else if (offline)
+                report_say(ret, LOG_NOTICE, REPORT_OFFLINED, "offline again: somebody asked for all or none of a number of blocks, "
+                           "and not all could be had");
+        else
+                report_say(ret, LOG_NOTICE, REPORT_ONLINED, "online in %s again: somebody asked for all or none of a number of "
+                           "blocks, and not all could be had", zone);
 }
 
 static void compose(const struct report_context *c, const struct tally_group *g, struct report *ret) {
         const char *zone = zone_to_string(g->key.zone) ?: "a zone that the kernel does not name";
         const char *state = action_to_state(g->key.action);
-        const char *error = g->key.error ? strerror(-g->key.error) : "it is offline again";
+        const char *error = describe_error(g);
         char rule[256], figures[256] = "there would be too much movable memory", why[600];
 
         format_rule(c, g, rule, sizeof(rule));
@@ -135,7 +169,11 @@ static void compose(const struct report_context *c, const struct tally_group *g,
                 snprintf(why, sizeof(why), "by %s", rule);
 
         if (g->key.reason == REASON_ASKED) {
-                compose_asked(g, zone, error, ret);
+                compose_asked(g, zone, ret);
+                return;
+        }
+        if (g->key.reason == REASON_UNDONE) {
+                compose_undone(g, zone, ret);
                 return;
         }
         switch (g->key.outcome) {
@@ -172,7 +210,7 @@ static void compose(const struct report_context *c, const struct tally_group *g,
         default:
                 if (g->key.reason == REASON_ROLLED_BACK)
                         report_say(ret, LOG_ERR, REPORT_PARTIAL, "stays online in %s: it could not be taken offline again: %s",
-                                 zone, g->key.error == -EINTR ? "timed out" : error);
+                                 zone, error);
                 else if (!state)
                         report_say(ret, LOG_ERR, REPORT_FAILED, "cannot be read: %s; left as it is", error);
                 else
