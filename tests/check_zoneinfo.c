@@ -132,6 +132,38 @@ static void reader_line(struct reader *r, const char *line) {
         }
 }
 
+/* The lines about each CPU, walked over later: key and number of each, and no others. */
+static void check_pagesets(const struct zoneinfo *z, const char *text, size_t size) {
+        const struct zone_info *zone = z->zones;
+        struct lines pagesets = {};
+        bool inside = false;
+
+        for (const char *line = text; line < text + size; line = strchr(line, '\n') + 1) {
+                const char *key;
+                uint64_t value, seen;
+                size_t n;
+
+                if (strncmp(line, "Node ", 5) == 0) {
+                        ck_assert(!pageset_next(&pagesets, &key, &n, &seen));
+                        zoneinfo_pagesets(z, zone++, &pagesets);
+                        inside = false;
+                        continue;
+                }
+                if (strncmp(line, "  pagesets\n", 11) == 0) {
+                        inside = true;
+                        continue;
+                }
+                if (!inside || (line[2] != ' ' && strncmp(line, "  vm stats", 10) != 0))
+                        continue;
+                line += strspn(line, " ");
+                ck_assert_int_eq(sscanf(strchr(line, ':') + 1, "%" SCNu64, &value), 1);
+                ck_assert(pageset_next(&pagesets, &key, &n, &seen));
+                ck_assert_uint_eq(n, (size_t) (strchr(line, ':') - line));
+                ck_assert_mem_eq(key, line, n);
+                ck_assert_uint_eq(seen, value);
+        }
+}
+
 /* Every figure of the text, in its place; and nothing that is not in the text. */
 static void check_against_text(const struct zoneinfo *z, const char *text, size_t size) {
         struct reader r = { .z = z };
@@ -147,6 +179,7 @@ static void check_against_text(const struct zoneinfo *z, const char *text, size_
         ck_assert_uint_eq(r.node, z->n_nodes);
         ck_assert_uint_eq(r.counter, z->n_counters);
         ck_assert_uint_eq(r.protection, z->n_protections);
+        check_pagesets(z, text, size);
 }
 
 static const uint64_t *counter_of(const struct zoneinfo *z, size_t first, size_t n, const char *key) {
@@ -655,6 +688,7 @@ static const struct {
         { TEXT(ZONE_HEAD "  pagesets\n"), 2 },
         { TEXT(ZONE_HEAD ZONE_PAGES "  pagesets\n" ZONE_REST), 9 }, /* no protection */
         { TEXT(ZONE_HEAD ZONE_PAGES ZONE_PAGES ZONE_REST), 9 },
+        { TEXT(ZONE_HEAD ZONE_PAGES "        present  11\n" ZONE_REST), 9 }, /* which of the two? */
         { TEXT(ZONE_HEAD ZONE_PAGES ZONE_REST ZONE_PAGES ZONE_REST), 17 },
         { TEXT(ZONE_HEAD ZONE_PAGES ZONE_HEAD ZONE_EMPTY), 9 },      /* the first zone stops too soon */
         { TEXT(ZONE_HEAD ZONE_PAGES "        protection: (0, 7)\n" ZONE_HEAD ZONE_EMPTY), 10 },
@@ -778,6 +812,75 @@ START_TEST(test_pcp_overflow) {
 }
 END_TEST
 
+/* What looks like the other lines about a CPU and is not: read in one go or not, it is refused. */
+static const struct {
+        const char *lines;
+        bool good;
+} pageset_rows[] = {
+        { "              count:    7\n              high:     1\n", true },
+        { "              count:    000000000000000000007\n", true },
+        { "              count:    18446744073709551615\n", false }, /* with the 4 of before it does not fit */
+        { "              a_very_long_key_that_no_kernel_has_ever_had_for_the_lists_of_a_cpu_or_anything_else: 1\n", true },
+        { "              Count:    1\n", true },
+        { "              count     1\n", true }, /* not among the figures, but a key and a number */
+        { "              count:\n", false },
+        { "              count:    \n", false },
+        { "              count:    x\n", false },
+        { "              count:    1x\n", false },
+        { "              count:    1 2\n", false },
+        { "              count:    -1\n", false },
+        { "              count:    18446744073709551616\n", false },
+        { "              :         1\n", true },
+        { "              \n", false },
+        { "    cpu: x\n", false },
+        { "    cpu: 1 1\n", false },
+        { "    cpu:\n", false },
+        { "  vm stats threshold: many\n", true }, /* as ever: no figure of the memory's */
+};
+
+START_TEST(test_pageset_lines) {
+        static const char before[] = ZONE_HEAD ZONE_PAGES "        protection: (0)\n  pagesets\n    cpu: 0\n"
+                                     "              count:    4\n              high:     1\n";
+        char text[1024];
+        struct zoneinfo z;
+        size_t size = (size_t) sprintf(text, "%s%s%s", before, pageset_rows[_i].lines,
+                                       "    cpu: 1\n              count:    1\n  start_pfn:           1\n");
+
+        if (!pageset_rows[_i].good) {
+                ck_assert_uint_eq(check_refused(text, size), check_line_at(text, sizeof(before)));
+                return;
+        }
+        parse_text(text, size, &z);
+        ck_assert_uint_eq(z.zones[0].pcp_free, strstr(text, "7\n   ") ? 4 + 7 + 1 : 4 + 1);
+        ck_assert_uint_eq(zone_counter(&z, &z.zones[0], "start_pfn"), 1);
+        zoneinfo_done(&z);
+}
+END_TEST
+
+/* Taken over, or still the caller's. */
+START_TEST(test_take) {
+        size_t size;
+        char *text = check_read_data("zoneinfo-6.1", &size), *copy = check_copy(text, size), *mine = copy;
+        unsigned line = 0;
+        struct zoneinfo z;
+
+        ck_assert_int_eq(zoneinfo_parse_take(&mine, size - 1, &z, &line), -EBADMSG);
+        ck_assert_ptr_eq(mine, copy);
+        ck_assert_uint_eq(line, check_line_at(text, size - 1));
+        free(mine);
+        mine = check_copy(text, size);
+        ck_assert_int_eq(zoneinfo_parse_take(&mine, size, &z, &line), 0);
+        ck_assert_ptr_null(mine);
+        check_against_text(&z, text, size);
+        ck_assert_uint_eq(node_counter(&z, &z.nodes[0], "nr_file_pages"), *counter_of(&z, z.nodes[0].counters,
+                                                                                    z.nodes[0].n_counters, "nr_file_pages"));
+        ck_assert_uint_eq(node_counter(&z, &z.nodes[0], "nr_free_pages"), 0);
+        ck_assert_uint_eq(zone_counter(&z, &z.zones[1], "nr_free_pages"), 164579);
+        zoneinfo_done(&z);
+        free(text);
+}
+END_TEST
+
 /* A zone that lacks one of the figures every kernel prints is not a zone with a zero there: 0 would be a wrong number.
  * Renamed by a kernel to come, dropped, or damaged: all the same. "managed" alone may be missing, before 3.8. */
 static void check_without(const char *text, size_t size, const char *at, bool optional) {
@@ -857,6 +960,7 @@ int main(void) {
         tcase_add_loop_test(c, test_capture, 0, ARRAY_SIZE(captures));
         tcase_add_test(c, test_capture_6_18);
         tcase_add_test(c, test_capture_6_1);
+        tcase_add_test(c, test_take);
 
         c = check_case(s, "kernels of all times");
         tcase_add_loop_test(c, test_eras, 0, _ERA_MAX);
@@ -872,6 +976,7 @@ int main(void) {
         tcase_add_test(c, test_frame);
         tcase_add_loop_test(c, test_garbage, 0, ARRAY_SIZE(garbage));
         tcase_add_loop_test(c, test_figures, 0, ARRAY_SIZE(figure_rows));
+        tcase_add_loop_test(c, test_pageset_lines, 0, ARRAY_SIZE(pageset_rows));
         tcase_add_test(c, test_pcp_overflow);
         tcase_add_loop_test(c, test_missing_figure, 0, ARRAY_SIZE(figures));
         return check_run(s);

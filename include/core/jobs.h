@@ -3,7 +3,12 @@
 
 /* What people ask for: to bring blocks online, to take them offline, to move them to another zone. Block by block, one at
  * a time; a job can be stopped between two blocks, or while the kernel works on one. Bounded, and pure: the manager
- * (daemon/manager-jobs.c) says how a block is and what became of a write; here it is decided what to write next. */
+ * (daemon/manager-jobs.c) says how a block is and what became of a write; here it is decided what to write next. now is a
+ * parameter (monotonic).
+ *
+ *      item = job_next()                    whose turn it is; or the job is over
+ *      job_begin(how it is)   → write       or its fate is known already
+ *      job_continue(outcome)  → write …     until its fate is known */
 
 #include "core/outcome.h"
 #include "core/selector.h"
@@ -11,10 +16,8 @@
 #define JOBS_MAX 64         /* kept, running or not */
 #define JOBS_RUNNING_MAX 16
 #define JOBS_OF_UID_MAX 8   /* running */
+#define JOBS_ITEMS_MAX (1u << 20) /* of all that are kept: jobs that are over give way */
 #define JOB_SELECTOR_MAX 128
-#define JOB_MESSAGE_MAX 512
-#define JOB_WHYS_MAX 64 /* blocks of a job whose failure is explained, at most */
-#define JOB_WHY_MAX 256
 
 enum job_kind {
         JOB_ONLINE,
@@ -27,7 +30,7 @@ enum job_kind {
 enum job_state {
         JOB_RUNNING,
         JOB_UNDOING,   /* all or nothing: what was done is undone */
-        JOB_DONE,      /* every block is as asked for */
+        JOB_DONE,      /* every block is as asked for, or gone */
         JOB_PARTIAL,   /* some are, some are not */
         JOB_FAILED,    /* none is, or all was undone */
         JOB_CANCELLED,
@@ -59,35 +62,39 @@ struct job_item {
         int16_t error;  /* of the write that decided its fate */
         uint8_t fate;
         uint8_t step;   /* enum step of jobs.c */
-        uint8_t before; /* zone_mask: where it was online; 0: it was offline, or the kernel does not tell */
+        uint8_t before; /* zone_mask: where it was online; 0: the kernel does not tell */
+        bool was_online : 1;
+        bool was_hands_off : 1;
 };
 
-struct job_why {
-        uint32_t block;
-        char text[JOB_WHY_MAX];
+struct job_request {
+        enum job_kind kind;
+        enum action action; /* what the blocks are to become */
+        const struct selector *selector;
+        const char *text;   /* the selector as it was written, shorter than JOB_SELECTOR_MAX */
+        uint32_t uid;       /* who asks */
+        uint64_t timeout_usec; /* for all of it; 0: none */
+        bool all_or_nothing;
+        size_t wanted;      /* so many done are enough; 0: all */
 };
 
 struct job {
         uint32_t id; /* from 1; 0: the slot is free */
         enum job_kind kind;
         enum job_state state;
-        enum action action;   /* what the blocks are to become */
+        enum action action;
         bool all_or_nothing;
-        bool force;             /* whether or not there is room for what has to move */
-        bool dry_run;           /* look at the blocks, and no more */
-        bool ranked;            /* the items are candidates, the best first */
-        bool looked;            /* its blocks were looked at, or need not be: it may begin */
-        enum job_state ending; /* the state it ends with when it was stopped */
+        enum job_state ending; /* the state it ends with when it was stopped, else JOB_RUNNING */
         char selector[JOB_SELECTOR_MAX];
-        uint32_t uid;         /* who asked */
-        uint64_t start_usec, end_usec, deadline_usec; /* CLOCK_MONOTONIC; 0: not yet, never */
+        uint32_t uid;
+        uint64_t start_usec, end_usec, deadline_usec; /* 0: not yet, never */
+        uint64_t told_usec;     /* for the manager: when it was last told of, */
+        bool untold;            /* and whether there is more to tell */
         struct job_item *items; /* in the order in which they are worked on */
+        struct job_item *current; /* whose turn it is; NULL: none's */
         size_t n, next;
-        size_t n_done, n_failed; /* done counts what was so before, too */
-        size_t wanted;          /* so many done are enough */
-        char message[JOB_MESSAGE_MAX]; /* why it did not begin, or ended early; "" */
-        struct job_why *whys;
-        size_t n_whys;
+        size_t n_done, n_failed, n_gone; /* done counts what was so before, too */
+        size_t wanted;
 };
 
 struct jobs {
@@ -97,36 +104,36 @@ struct jobs {
 
 void jobs_done(struct jobs *jobs);
 struct job *jobs_find(struct jobs *jobs, uint32_t id) _pure_;
-/* The running job that came first, whose turn it is; NULL: none runs. Those that only look at blocks do not count. */
+/* The running job that came first; NULL: none runs. */
 struct job *jobs_first_running(struct jobs *jobs) _pure_;
-/* The job whose blocks are to be looked at; NULL: none. */
-struct job *jobs_first_to_look(struct jobs *jobs) _pure_;
 size_t jobs_count_running(const struct jobs *jobs) _pure_;
+/* Of the running jobs; UINT64_MAX: none has one. */
+uint64_t jobs_next_deadline(const struct jobs *jobs) _pure_;
 
-/* A new job of these blocks; items are taken over. The oldest that is over gives up its slot. -EBUSY: too many run. */
-int jobs_add(struct jobs *jobs, enum job_kind kind, enum action action, uint32_t uid, struct job_item *items, size_t n,
+/* A new job of these blocks; items are taken over. Jobs that are over give up their slots, the oldest first. -EBUSY: too many
+ * run, in all or of this user, or with too many blocks. */
+int jobs_add(struct jobs *jobs, const struct job_request *request, struct job_item *items, size_t n, uint64_t now,
              struct job **ret);
+/* The block was unplugged: nothing that was meant for it must meet what comes in its place. */
+void jobs_forget_block(struct jobs *jobs, uint32_t block);
 
 bool job_is_over(const struct job *j) _pure_;
 
 /* The block to work on now; NULL: there is none, and the job is over. */
-struct job_item *job_next(struct job *j);
+struct job_item *job_next(struct job *j, uint64_t now);
+/* Not now: it is the next again. */
+void job_postpone(struct job *j);
 /* The block's turn has come, and this is how it is. True: *ret is to be written. False: its fate is known already. */
-bool job_begin(struct job *j, struct job_item *item, const struct block *b, enum action *ret);
+bool job_begin(struct job *j, const struct block *b, enum action *ret);
 /* What became of the write. True: *ret is to be written next. False: its fate is known. */
-bool job_continue(struct job *j, struct job_item *item, enum outcome outcome, int error, enum action *ret);
-/* The block was unplugged. */
-void job_forget(struct job *j, struct job_item *item);
-/* Stop: blocks whose turn has not come are skipped. ending: JOB_CANCELLED or JOB_TIMED_OUT. */
-void job_stop(struct job *j, enum job_state ending);
-/* Nothing is done at all, and this is why. */
-void job_refuse(struct job *j, const char *message);
-/* Its blocks were looked at, and that is all it is for. message: "" or what would keep it from being done. */
-void job_end_look(struct job *j, const char *message);
-/* No more blocks are tried. What was done stays, unless it is all or nothing. */
-void job_give_up(struct job *j, const char *message);
+bool job_continue(struct job *j, enum outcome outcome, int error, enum action *ret);
+/* It cannot even be looked at. */
+void job_fail(struct job *j, int error);
+/* It is not there any more. */
+void job_forget(struct job *j);
+/* Stop: blocks whose turn has not come are skipped. The block whose turn it is takes its course, and what must be undone is.
+ * Nothing happens to a job that is being undone. ending: JOB_CANCELLED or JOB_TIMED_OUT. */
+void job_stop(struct job *j, enum job_state ending, uint64_t now);
 
-/* Why the block failed, in words. Kept for the first JOB_WHYS_MAX. */
-void job_explain(struct job *j, uint32_t block, const char *text);
-/* "" where nobody knows. */
-const char *job_why(const struct job *j, uint32_t block) _pure_;
+/* If it is offline now, is it meant to stay so, whatever the policy says? */
+bool job_rests_offline(const struct job *j, const struct job_item *item) _pure_;

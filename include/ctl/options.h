@@ -14,10 +14,11 @@ enum option_group {
         OPTIONS_ALL = 1 << 2,
         OPTIONS_FOR = 1 << 3,
         OPTIONS_HOST = 1 << 4, /* verbs that ask the daemon */
+        OPTIONS_WATCH = 1 << 5,
 };
 
 struct options {
-        bool json, legend, bytes, all, direct, help, version;
+        bool json, legend, pager, bytes, all, direct, help, version;
         const char *verb;    /* what is done; "" until it is known */
         const char *columns; /* NULL: the verb's */
         const char *split;   /* NULL: where a shown column changes */
@@ -25,6 +26,7 @@ struct options {
         const char *config;  /* NULL: the system's */
         const char *host;    /* NULL: this one */
         const char *duration; /* NULL: until it is ended */
+        const char *watch;   /* NULL: once; "": again every two seconds, else so often */
         unsigned groups;     /* of the options that were given */
 };
 

@@ -1,12 +1,35 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* Everything that goes to standard output: tables through libsmartcols, JSON through jansson, "key: value" lines. */
+/* Everything that goes to standard output: tables through libsmartcols, JSON through jansson, "key: value" lines. On a
+ * terminal there is colour, and tables keep to its width; elsewhere neither. */
 
 #include <jansson.h>
 
 #include "core/block.h"
 #include "ctl/text.h"
+
+/* Look at what standard output is, before a pager takes its place. */
+void output_init(void);
+bool output_is_terminal(void);
+/* In characters; 0: not a terminal. */
+int output_width(void);
+/* It can neither colour nor move the cursor. */
+bool output_is_dumb(void);
+
+enum colour {
+        COLOUR_GOOD,
+        COLOUR_NOTICE, /* worth a look */
+        COLOUR_BAD,
+        COLOUR_STRONG,
+        COLOUR_FAINT,
+        _COLOUR_MAX,
+        COLOUR_NONE,
+};
+
+/* What begins it, and what ends it; "" where there are no colours: not a terminal, $NO_COLOR. */
+const char *colour_begin(enum colour c);
+const char *colour_end(void);
 
 /* The columns a verb can print: the header, -o and --help all come from here. */
 struct column {
@@ -14,6 +37,9 @@ struct column {
         const char *help;
         bool right;    /* numbers */
         bool repeated; /* stands for several columns, whose names are known at run time */
+        bool optional; /* shown only if it is asked for */
+        bool wrap;     /* text: goes on in the next line, where the terminal is too narrow */
+        unsigned spare; /* goes where the terminal is too narrow, the highest first; 0: stays */
 };
 
 struct column_set {
@@ -27,19 +53,26 @@ struct column_set {
 struct column_choice {
         unsigned items[COLUMNS_MAX];
         size_t n;
+        bool explicit; /* somebody named them: all of them stay */
 };
 
-/* "RANGE,SIZE", or "+SIZE" to add to all; NULL is all. Complains and returns -EINVAL if there is no such column. */
+/* "RANGE,SIZE", or "+SIZE" to add to the usual ones; NULL is those. Complains and returns -EINVAL if there is no such column. */
 int column_choice_parse(const struct column_set *set, const char *list, struct column_choice *ret);
 bool column_choice_has(const struct column_choice *c, unsigned column) _pure_;
 
 struct libscols_table;
 struct libscols_line;
 
+#define TABLE_COLUMNS_MAX 96
+
 struct table {
         struct libscols_table *scols;
         struct libscols_line *line;
+        const struct column_set *set;
+        bool may_hide, legend;
         int position[COLUMNS_MAX]; /* where a column of the set is shown, -1: it is not */
+        size_t n_repeated;
+        size_t widths[TABLE_COLUMNS_MAX]; /* of what is shown, in characters */
 };
 
 /* repeated: the names of what a repeated column stands for. */
@@ -50,10 +83,19 @@ void table_add_row(struct table *t);
 /* The cell of the last row. Without text it says "-": an empty one would shift the words of the line. */
 void table_set(struct table *t, unsigned column, const char *text);
 void table_set_nth(struct table *t, unsigned column, size_t nth, const char *text);
+void table_colour(struct table *t, unsigned column, enum colour c);
+/* On a terminal: no wider than that, as far as spare columns and those that wrap allow; a line below says what is missing. */
 void table_print(struct table *t);
+
+/* "  name  text", for lists of help: the text is wrapped into a column of its own. */
+void print_item(const char *name, int name_width, const char *text);
+
+/* A line; on a terminal, as many as it takes. So are values of fields. */
+void print_paragraph(int indent, const char *format, ...) _printf_(2, 3);
 
 /* "           key: value" */
 void print_field(const char *key, const char *format, ...) _printf_(2, 3);
+void print_field_in(enum colour c, const char *key, const char *format, ...) _printf_(3, 4);
 
 /* JSON. Values are taken over, and no function fails: see out_of_memory(). */
 json_t *json_new_object(void);
@@ -66,6 +108,8 @@ void json_add(json_t *array, json_t *value);
 json_t *json_nodes(const struct node_set *nodes);
 json_t *json_zones(const struct block *b);
 void json_print(const json_t *root);
+/* In one line, also on a terminal: one of several objects. */
+void json_print_line(const json_t *root);
 
 /* What was printed has reached its file; complains if not. To be called once, at the end. 0 or -errno. */
 int output_finish(void);

@@ -16,6 +16,9 @@ _Noreturn void out_of_memory(void);
 /* What is not printable in this locale is printed as \xNN. */
 void print_safe(FILE *f, const char *s);
 
+/* In characters of a terminal, as print_safe() prints it. */
+size_t text_width(const char *s);
+
 /* printf() into memory that the caller frees. Never NULL. */
 char *format_text(const char *format, ...) _printf_(1, 2);
 

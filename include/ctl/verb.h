@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* What memhpctl can do. To add a verb: a function in a file of its own, declared here, and its row in main.c. */
+/* What memhpctl can do. To add a verb: a function in a file of its own, declared here, and its row in verbs.c. */
 
 #include "ctl/options.h"
 #include "ctl/output.h"
@@ -29,4 +29,38 @@ enum status verb_check(const struct options *o, char *const *args);
 enum status verb_hold(const struct options *o, char *const *args);
 enum status verb_release(const struct options *o, char *const *args);
 
+enum status verb_help(const struct options *o, char *const *args);
+
 extern const struct column_set hold_columns, list_columns, simulate_columns, zones_columns, buddy_columns;
+
+/* ---- the table of verbs (verbs.c), from which help and completion come as well ------------------------------------- */
+
+enum {
+        VERB_SELECTOR = 1 << 0, /* its argument is a selector: help explains them */
+        VERB_SPEC = 1 << 1,     /* its arguments are hypothetical hot-adds */
+        VERB_NODE = 1 << 2,     /* its argument is a node */
+        VERB_FILE = 1 << 3,     /* … a file */
+        VERB_HOLD = 1 << 4,     /* … the number of a hold */
+        VERB_NAME = 1 << 5,     /* … a verb */
+        VERB_PAGER = 1 << 6,    /* what it prints may be long */
+};
+
+struct verb {
+        const char *name;
+        const char *arguments;
+        const char *help;
+        verb_function run;
+        unsigned min_args, max_args;
+        unsigned options; /* enum option_group */
+        unsigned flags;
+        const struct column_set *columns;
+};
+
+extern const struct verb verbs[];
+extern const size_t n_verbs;
+
+/* Complains, with the nearest name, if there is none. */
+const struct verb *verb_find(const char *name);
+/* --help, without and with a verb. */
+void help_print_overview(void);
+void help_print_verb(const struct verb *v);

@@ -34,14 +34,6 @@ struct changes {
         size_t n;
 };
 
-/* A look into the pages of the blocks of a job, before it begins. */
-struct look {
-        uint32_t job; /* whose it is, or was the last time; 0: nobody's */
-        bool active;
-        struct candidate *items;
-        size_t n, next;
-};
-
 struct manager {
         sd_event *event;
         char *config; /* NULL: the usual places */
@@ -62,10 +54,7 @@ struct manager {
         struct changes changes;
         struct bus *bus; /* NULL: there is none */
         uint32_t job_block; /* at the writer for a job, if job_busy */
-        uint32_t job_id;    /* of that job */
         bool job_busy;
-        struct look look;
-        int page_flags_fd; /* negative errno: nobody can look into blocks */
         struct surroundings around;
         int16_t tiers[NODES_MAX];
         uint64_t page_size;
@@ -77,6 +66,7 @@ struct manager {
         uint64_t last_add_usec, tally_since_usec;
         sd_event_source *uevent_source, *apply_source, *work_source;
         sd_event_source *settle_timer, *retry_timer, *report_timer, *reconcile_timer, *state_timer, *patience_timer, *hold_timer, *hold_watch;
+        sd_event_source *job_timer;
 };
 
 uint64_t manager_now_usec(const struct manager *m);
@@ -85,11 +75,8 @@ uint64_t manager_now_usec(const struct manager *m);
  * -EAGAIN: the kernel is not done with it; look again in a moment. The entry may be gone afterwards. */
 int manager_process(struct manager *m, struct entry *e, const struct node_map *nodes);
 void manager_enqueue(struct manager *m, struct entry *e);
-/* What became of the block, for people. why: in the kernel's words, NULL where it gave no reason. */
-void manager_report_why(struct manager *m, struct entry *e, zone_mask zones, uint64_t write_usec, const char *why);
+/* What became of the block, for people. */
 void manager_report(struct manager *m, struct entry *e, zone_mask zones, uint64_t write_usec);
-/* Why the block stays online, as the kernel log says; since: it was written to so long ago. False: it does not say. */
-bool manager_explain(struct manager *m, const struct entry *e, uint64_t write_usec, char ret[static OBSTACLE_TEXT_MAX]);
 /* Read the state again and compare. The entry may be gone afterwards. */
 void manager_handle_change(struct manager *m, struct entry *e);
 void manager_handle_result(struct manager *m, const struct apply_result *result);
@@ -123,17 +110,15 @@ void manager_flush_report(struct manager *m);
 void manager_wake_report(struct manager *m);
 void manager_note_change(struct manager *m, const struct entry *e, bool gone);
 
-/* Jobs (manager-jobs.c). True: there is more to look at; again at once. */
-bool manager_run_jobs(struct manager *m);
-/* The job is over: tell whoever listens. */
-void manager_end_job(struct manager *m, struct job *j);
-/* A step of the look into the blocks of a job (manager-look.c). True: there are more steps. */
-bool manager_look(struct manager *m);
-/* Is there room for what is in the block, now? False: text says what is missing. */
-bool manager_has_room(struct manager *m, const struct entry *e, char *text, size_t size);
+void manager_tell_job(struct manager *m, struct job *j);
+
+/* Jobs (manager-jobs.c). */
+void manager_run_jobs(struct manager *m);
 void manager_handle_job_result(struct manager *m, struct entry *e, const struct apply_result *result);
-/* The block at the writer for a job was unplugged. */
+/* The block was unplugged: it may be at the writer for a job, or wait for one. */
 void manager_forget_job_block(struct manager *m, uint32_t block);
+/* Look at what is going offline in so long at the latest. */
+void manager_wake_patience(struct manager *m, uint64_t delay_usec);
 /* May the kernel go on with what it was given so long ago? False: interrupt it. *ret_next: look again then. */
 bool manager_has_patience(struct manager *m, const struct apply_job *job, uint64_t since, uint64_t *ret_next);
 

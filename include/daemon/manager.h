@@ -7,7 +7,6 @@
 #include <systemd/sd-event.h>
 
 #include "core/adds.h"
-#include "core/choose.h"
 #include "core/histogram.h"
 #include "core/history.h"
 #include "core/holds.h"
@@ -67,33 +66,9 @@ void manager_entry_block(const struct manager *m, const struct entry *e, struct 
 /* The block as the system shows it now, and what its source rests on (it points into the manager). */
 int manager_read_block(struct manager *m, const struct entry *e, struct block *ret, struct evidence *ret_evidence);
 
-/* What somebody asks for over the bus. */
-struct job_request {
-        enum job_kind kind;
-        enum action action;
-        const struct selector *selector;
-        const char *text; /* the selector as it was written */
-        uint32_t uid;
-        uint64_t timeout_usec; /* 0: none but the policy's offline_timeout, for each block */
-        bool all_or_nothing;
-        bool force, dry_run;
-        uint64_t size;         /* bytes to take offline, of what is selected; 0: all of it */
-        /* Of what is selected, only this. */
-        int node;              /* -1: any */
-        enum source source;    /* _SOURCE_INVALID: any */
-        const char *device;    /* NULL: any */
-};
-
-/* What was asked for when nothing more was. */
-#define JOB_REQUEST_INIT .node = -1, .source = _SOURCE_INVALID
-
-/* -ENOENT: no block matches · -EPERM: a hold is on one of them · -EBUSY: too many jobs run · -ENOMEM. *ret is good until the
- * next call of this kind. */
+/* What somebody asks for over the bus. -ENOENT: no block matches · -EPERM: a hold is on one of them · -EXDEV: all of them are
+ * online in other zones · -EBUSY: too many jobs run · -ENOMEM. *ret is good until the next call of this kind. */
 int manager_add_job(struct manager *m, const struct job_request *request, struct job **ret);
-/* What the job works on just now; false: nothing. */
-bool manager_job_block(const struct manager *m, const struct job *j, uint32_t *ret);
-/* What was seen of the job's blocks before it began, in the order in which they are tried. NULL: it is not known any more. */
-const struct candidate *manager_job_candidates(const struct manager *m, const struct job *j, size_t *ret_n);
 void manager_cancel_job(struct manager *m, struct job *j);
 
 /* duration_usec: 0 is until it is released. -EINVAL: error says why · -ENOSPC: there are HOLDS_MAX · -EIO and others: the

@@ -1,24 +1,18 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* Watches the kernel log: for hot-adds that were refused, of which people are told, since there is no event for them; and for
- * the pages that keep a block from going offline, for whoever asks why. */
+/* Watches the kernel log for hot-adds that were refused, and tells people: there is no event for them. */
 
 #include <systemd/sd-event.h>
 
-#include "core/obstacle.h"
+#include "core/kernlog.h"
 
 struct refused {
         int fd; /* negative errno: the log cannot be read */
         struct refusals refusals;
-        struct obstacles obstacles;
         sd_event_source *log_source, *tell_timer;
 };
 
 /* Says so if the log cannot be read, and goes on without. root: "/" or a captured tree, which is read once. */
 int refused_start(struct refused *r, sd_event *event, const char *root);
 void refused_stop(struct refused *r);
-
-/* Why the pages [first, first + n) stay, as the kernel said since then (microseconds since boot); the log is read on first.
- * False: it said nothing of them. */
-bool refused_explain(struct refused *r, uint64_t first, uint64_t n, uint64_t since_usec, char ret[static OBSTACLE_TEXT_MAX]);

@@ -46,7 +46,6 @@ const char *fate_to_string(enum fate f) {
 
 static void job_done(struct job *j) {
         free(j->items);
-        free(j->whys);
         *j = (struct job) {};
 }
 
@@ -70,26 +69,18 @@ static bool is_running(const struct job *j) {
         return j->id && !job_is_over(j);
 }
 
+/* Numbers may begin anew after the last: which of two came first is told by their distance. */
+static bool came_before(const struct job *a, const struct job *b) {
+        return b->id - a->id < UINT32_MAX / 2;
+}
+
 struct job *jobs_first_running(struct jobs *jobs) {
         struct job *first = NULL;
 
         for (size_t i = 0; i < JOBS_MAX; i++)
-                if (is_running(&jobs->slots[i]) && !jobs->slots[i].dry_run && (!first || jobs->slots[i].id < first->id))
+                if (is_running(&jobs->slots[i]) && (!first || came_before(&jobs->slots[i], first)))
                         first = &jobs->slots[i];
         return first;
-}
-
-/* Whoever only wants to see does not wait for what others do. */
-struct job *jobs_first_to_look(struct jobs *jobs) {
-        struct job *first = NULL, *turn;
-
-        for (size_t i = 0; i < JOBS_MAX; i++)
-                if (is_running(&jobs->slots[i]) && jobs->slots[i].dry_run && (!first || jobs->slots[i].id < first->id))
-                        first = &jobs->slots[i];
-        if (first)
-                return first;
-        turn = jobs_first_running(jobs);
-        return turn && turn->state == JOB_RUNNING && !turn->looked ? turn : NULL;
 }
 
 size_t jobs_count_running(const struct jobs *jobs) {
@@ -100,284 +91,349 @@ size_t jobs_count_running(const struct jobs *jobs) {
         return n;
 }
 
-static struct job *free_slot(struct jobs *jobs) {
-        struct job *slot = NULL;
+uint64_t jobs_next_deadline(const struct jobs *jobs) {
+        uint64_t next = UINT64_MAX;
+
+        for (size_t i = 0; i < JOBS_MAX; i++)
+                if (is_running(&jobs->slots[i]) && jobs->slots[i].deadline_usec && jobs->slots[i].ending == JOB_RUNNING)
+                        next = MIN(next, jobs->slots[i].deadline_usec);
+        return next;
+}
+
+static struct job *oldest_that_is_over(struct jobs *jobs) {
+        struct job *oldest = NULL;
 
         for (size_t i = 0; i < JOBS_MAX; i++) {
                 struct job *j = &jobs->slots[i];
 
-                if (!is_running(j) && (!slot || j->id < slot->id))
-                        slot = j;
+                if (j->id && job_is_over(j) && (!oldest || came_before(j, oldest)))
+                        oldest = j;
         }
-        return slot;
+        return oldest;
 }
 
-int jobs_add(struct jobs *jobs, enum job_kind kind, enum action action, uint32_t uid, struct job_item *items, size_t n,
-             struct job **ret) {
-        size_t of_uid = 0;
-        struct job *j;
+/* A slot, and room for so many items. NULL: there is none. */
+static struct job *make_room(struct jobs *jobs, size_t n) {
+        for (;;) {
+                struct job *slot = NULL, *oldest;
+                size_t total = n;
+
+                for (size_t i = 0; i < JOBS_MAX; i++) {
+                        total += jobs->slots[i].n;
+                        if (!slot && jobs->slots[i].id == 0)
+                                slot = &jobs->slots[i];
+                }
+                if (slot && total <= JOBS_ITEMS_MAX)
+                        return slot;
+                oldest = oldest_that_is_over(jobs);
+                if (!oldest)
+                        return NULL;
+                job_done(oldest);
+        }
+}
+
+static bool may_run(const struct jobs *jobs, uint32_t uid, size_t n_items) {
+        size_t n = 0, of_uid = 0;
 
         for (size_t i = 0; i < JOBS_MAX; i++)
-                of_uid += is_running(&jobs->slots[i]) && jobs->slots[i].uid == uid;
-        if (of_uid >= JOBS_OF_UID_MAX || jobs_count_running(jobs) >= JOBS_RUNNING_MAX)
+                if (is_running(&jobs->slots[i])) {
+                        n++;
+                        of_uid += jobs->slots[i].uid == uid;
+                        n_items += jobs->slots[i].n;
+                }
+        return n < JOBS_RUNNING_MAX && of_uid < JOBS_OF_UID_MAX && n_items <= JOBS_ITEMS_MAX;
+}
+
+static uint32_t next_id(struct jobs *jobs) {
+        do
+                jobs->last_id++;
+        while (jobs->last_id == 0 || jobs_find(jobs, jobs->last_id));
+        return jobs->last_id;
+}
+
+int jobs_add(struct jobs *jobs, const struct job_request *request, struct job_item *items, size_t n, uint64_t now,
+             struct job **ret) {
+        struct job *j;
+
+        /* First, so that nobody who is refused makes the daemon forget what it was asked before. */
+        if (!may_run(jobs, request->uid, n) || !(j = make_room(jobs, n)))
                 return -EBUSY;
-        j = free_slot(jobs);
-        job_done(j);
         *j = (struct job) {
-                .id = ++jobs->last_id, .kind = kind, .action = action, .uid = uid, .items = items, .n = n, .wanted = n,
-                .looked = kind == JOB_ONLINE,
+                .id = next_id(jobs), .kind = request->kind, .action = request->action, .uid = request->uid,
+                .all_or_nothing = request->all_or_nothing, .start_usec = now, .items = items, .n = n,
+                .wanted = request->wanted ? MIN(request->wanted, n) : n,
         };
+        if (request->timeout_usec && __builtin_add_overflow(now, request->timeout_usec, &j->deadline_usec))
+                j->deadline_usec = 0; /* longer than any machine runs */
+        snprintf(j->selector, sizeof(j->selector), "%s", request->text);
         *ret = j;
         return 0;
 }
 
-/* ---- one job ------------------------------------------------------------------------------------------------------ */
+/* ---- one block's fate --------------------------------------------------------------------------------------------- */
 
 enum step {
-        STEP_FIRST,
-        STEP_MOVE,    /* rezone: it is offline; to the new zone */
-        STEP_RESTORE, /* rezone: the new zone was refused; back to the old one */
-        STEP_UNDO,
-        STEP_UNDO_RESTORE, /* it is offline; back to where it was */
+        STEP_ONLY,        /* it takes one write */
+        STEP_LEAVE,       /* rezone: offline … */
+        STEP_MOVE,        /* … and to the new zone */
+        STEP_RESTORE,     /* back to where it was … */
+        STEP_RESTORE_ANY, /* … or, if that is refused, online at all */
 };
 
-/* Where it was, or wherever the kernel likes. */
-static enum action restoring(const struct job_item *item) {
-        if (item->before & ZONE_BIT(ZONE_MOVABLE))
-                return ACTION_ONLINE_MOVABLE;
-        return item->before & ZONES_KERNEL ? ACTION_ONLINE_KERNEL : ACTION_ONLINE;
-}
+static void settle(struct job *j, enum fate fate, int error) {
+        struct job_item *item = j->current;
 
-static void settle(struct job *j, struct job_item *item, enum fate fate, int error) {
         item->fate = (uint8_t) fate;
         item->error = (int16_t) error;
-        if (fate == FATE_DONE || fate == FATE_ALREADY)
-                j->n_done++;
-        else if (fate == FATE_FAILED || fate == FATE_WRONG_ZONE)
-                j->n_failed++;
+        j->n_done += fate == FATE_DONE || fate == FATE_ALREADY;
+        j->n_failed += fate == FATE_FAILED || fate == FATE_WRONG_ZONE;
+        j->current = NULL;
 }
 
-static void finish(struct job *j) {
-        size_t n_skipped = 0;
+/* What cannot be undone stays done. */
+static void settle_undone(struct job *j, bool good, int error) {
+        struct job_item *item = j->current;
 
-        for (size_t i = 0; i < j->n; i++)
-                n_skipped += j->items[i].fate == FATE_SKIPPED;
+        if (good) {
+                item->fate = FATE_UNDONE;
+                j->n_done--;
+        } else
+                item->error = (int16_t) error;
+        j->current = NULL;
+}
+
+static bool write_next(struct job_item *item, enum step step, enum action action, enum action *ret) {
+        item->step = (uint8_t) step;
+        *ret = action;
+        return true;
+}
+
+/* Where it was, or wherever the kernel likes. */
+static bool restore(struct job_item *item, enum action *ret) {
+        if (item->before & ZONE_BIT(ZONE_MOVABLE))
+                return write_next(item, STEP_RESTORE, ACTION_ONLINE_MOVABLE, ret);
+        if (item->before & ZONES_KERNEL)
+                return write_next(item, STEP_RESTORE, ACTION_ONLINE_KERNEL, ret);
+        return write_next(item, STEP_RESTORE_ANY, ACTION_ONLINE, ret);
+}
+
+static bool begin_online(struct job *j, const struct block *b, enum action *ret) {
+        if (b->state != BLOCK_ONLINE)
+                return write_next(j->current, STEP_ONLY, j->action, ret);
+        settle(j, !b->zones || (b->zones & action_zones(j->action)) ? FATE_ALREADY : FATE_WRONG_ZONE, 0);
+        return false;
+}
+
+static bool begin_offline(struct job *j, const struct block *b, enum action *ret) {
+        if (b->state != BLOCK_OFFLINE)
+                return write_next(j->current, STEP_ONLY, ACTION_LEAVE_OFFLINE, ret);
+        settle(j, FATE_ALREADY, 0);
+        return false;
+}
+
+/* A block that is offline is only brought online. */
+static bool begin_rezone(struct job *j, const struct block *b, enum action *ret) {
+        if (b->state != BLOCK_ONLINE)
+                return write_next(j->current, STEP_ONLY, j->action, ret);
+        if (!(b->zones & action_zones(j->action)))
+                return write_next(j->current, STEP_LEAVE, ACTION_LEAVE_OFFLINE, ret);
+        settle(j, FATE_ALREADY, 0);
+        return false;
+}
+
+/* What somebody else undid, or did otherwise since, needs no undoing. */
+static bool begin_undo(struct job *j, const struct block *b, enum action *ret) {
+        bool online = b->state == BLOCK_ONLINE;
+
+        if (online == (j->kind == JOB_OFFLINE)) {
+                settle_undone(j, true, 0);
+                return false;
+        }
+        return online ? write_next(j->current, STEP_LEAVE, ACTION_LEAVE_OFFLINE, ret) : restore(j->current, ret);
+}
+
+bool job_begin(struct job *j, const struct block *b, enum action *ret) {
+        if (j->state == JOB_UNDOING)
+                return begin_undo(j, b, ret);
+        j->current->was_online = b->state == BLOCK_ONLINE;
+        j->current->was_hands_off = b->hands_off;
+        j->current->before = b->state == BLOCK_ONLINE ? b->zones : 0;
+        switch (j->kind) {
+        case JOB_OFFLINE:
+                return begin_offline(j, b, ret);
+        case JOB_REZONE:
+                return begin_rezone(j, b, ret);
+        default:
+                return begin_online(j, b, ret);
+        }
+}
+
+/* It was to go offline, first of all. */
+static bool continue_leaving(struct job *j, bool good, int error, enum action *ret) {
+        if (good && j->state == JOB_UNDOING && j->current->was_online)
+                return restore(j->current, ret);
+        if (good && j->state != JOB_UNDOING)
+                return write_next(j->current, STEP_MOVE, j->action, ret);
+        if (j->state == JOB_UNDOING)
+                settle_undone(j, good, error);
+        else
+                settle(j, FATE_FAILED, error);
+        return false;
+}
+
+bool job_continue(struct job *j, enum outcome outcome, int error, enum action *ret) {
+        bool good = outcome == OUTCOME_DONE || outcome == OUTCOME_ALREADY, elsewhere = outcome == OUTCOME_WRONG_ZONE;
+        struct job_item *item = j->current;
+
+        switch ((enum step) item->step) {
+        case STEP_LEAVE:
+                return continue_leaving(j, good, error, ret);
+        case STEP_MOVE:
+                if (!good && !elsewhere) {
+                        item->error = (int16_t) error; /* what to tell, whatever comes of the way back */
+                        return restore(item, ret);
+                }
+                break;
+        case STEP_RESTORE:
+                if (!good && !elsewhere)
+                        return write_next(item, STEP_RESTORE_ANY, ACTION_ONLINE, ret);
+                /* fall through */
+        case STEP_RESTORE_ANY:
+                if (j->state == JOB_UNDOING)
+                        settle_undone(j, good || elsewhere, error);
+                else
+                        settle(j, FATE_FAILED, item->error);
+                return false;
+        default:
+                break;
+        }
+        settle(j, good ? FATE_DONE : elsewhere ? FATE_WRONG_ZONE : FATE_FAILED, good ? 0 : error);
+        return false;
+}
+
+void job_fail(struct job *j, int error) {
+        if (j->state == JOB_UNDOING)
+                settle_undone(j, false, error);
+        else
+                settle(j, FATE_FAILED, error);
+}
+
+static void item_forget(struct job *j, struct job_item *item) {
+        j->n_done -= item->fate == FATE_DONE;
+        item->fate = FATE_GONE;
+        j->n_gone++;
+}
+
+void job_forget(struct job *j) {
+        item_forget(j, j->current);
+        j->current = NULL;
+}
+
+void jobs_forget_block(struct jobs *jobs, uint32_t block) {
+        for (size_t i = 0; i < JOBS_MAX; i++) {
+                struct job *j = &jobs->slots[i];
+
+                for (size_t k = 0; is_running(j) && k < j->n; k++) {
+                        struct job_item *item = &j->items[k];
+
+                        if (item->block != block)
+                                continue;
+                        /* What is done matters no more, unless it is to be undone. */
+                        if (item == j->current)
+                                job_forget(j);
+                        else if (item->fate == FATE_PENDING || (item->fate == FATE_DONE && j->all_or_nothing))
+                                item_forget(j, item);
+                }
+        }
+}
+
+bool job_rests_offline(const struct job *j, const struct job_item *item) {
+        return j->kind == JOB_OFFLINE || (!item->was_online && item->was_hands_off);
+}
+
+/* ---- one block after the other ------------------------------------------------------------------------------------ */
+
+/* What is gone is wanted no more. */
+static bool has_enough(const struct job *j) {
+        return j->n_done + j->n_gone >= j->wanted;
+}
+
+static bool is_as_asked(const struct job *j) {
+        return has_enough(j) && (j->n_done || j->kind == JOB_OFFLINE);
+}
+
+static void finish(struct job *j, uint64_t now) {
+        bool undone = j->state == JOB_UNDOING;
+        size_t n_left = 0;
+
+        for (size_t i = 0; undone && i < j->n; i++)
+                n_left += j->items[i].fate == FATE_DONE;
         if (j->ending != JOB_RUNNING)
                 j->state = j->ending;
-        else if (j->n_done >= j->wanted || (!j->ranked && j->n_failed == 0 && n_skipped == 0 && j->n_done))
+        else if (undone)
+                j->state = n_left ? JOB_PARTIAL : JOB_FAILED;
+        else if (is_as_asked(j))
                 j->state = JOB_DONE;
         else
                 j->state = j->n_done ? JOB_PARTIAL : JOB_FAILED;
+        j->end_usec = now;
 }
 
 static void skip_rest(struct job *j) {
-        for (size_t i = 0; i < j->n; i++)
-                if (j->items[i].fate == FATE_PENDING)
-                        j->items[i].fate = FATE_SKIPPED;
-        j->next = j->n;
+        for (; j->next < j->n; j->next++)
+                if (j->items[j->next].fate == FATE_PENDING)
+                        j->items[j->next].fate = FATE_SKIPPED;
 }
 
-/* A candidate that fails has others behind it. */
-static bool falls_short(const struct job *j) {
-        return j->ranked ? j->next >= j->n && j->n_done < j->wanted : j->n_failed > 0;
-}
-
+/* Nothing that is still to come could make it whole. */
 static bool must_undo(const struct job *j) {
-        return j->state == JOB_RUNNING && j->all_or_nothing && (falls_short(j) || j->ending != JOB_RUNNING);
+        return j->all_or_nothing && (j->ending != JOB_RUNNING || j->n_failed > j->n - j->wanted);
+}
+
+static struct job_item *take_next(struct job *j) {
+        if (has_enough(j))
+                skip_rest(j);
+        while (j->next < j->n)
+                if (j->items[j->next++].fate == FATE_PENDING)
+                        return &j->items[j->next - 1];
+        return NULL;
 }
 
 /* From the last that was done to the first. */
-static struct job_item *next_to_undo(struct job *j) {
+static struct job_item *take_next_to_undo(struct job *j) {
         while (j->next > 0)
                 if (j->items[--j->next].fate == FATE_DONE)
                         return &j->items[j->next];
         return NULL;
 }
 
-struct job_item *job_next(struct job *j) {
-        struct job_item *item;
-
+struct job_item *job_next(struct job *j, uint64_t now) {
         if (job_is_over(j))
                 return NULL;
-        if (must_undo(j)) {
+        if (j->state == JOB_RUNNING && must_undo(j)) {
                 skip_rest(j);
                 j->state = JOB_UNDOING;
         }
-        if (j->state == JOB_UNDOING) {
-                item = next_to_undo(j);
-                if (item)
-                        return item;
-        } else {
-                if (j->n_done >= j->wanted)
-                        skip_rest(j);
-                while (j->next < j->n)
-                        if (j->items[j->next++].fate == FATE_PENDING)
-                                return &j->items[j->next - 1];
-        }
-        finish(j);
-        return NULL;
+        j->current = j->state == JOB_UNDOING ? take_next_to_undo(j) : take_next(j);
+        if (!j->current)
+                finish(j, now);
+        return j->current;
 }
 
-static bool begin_online(struct job *j, struct job_item *item, const struct block *b, enum action *ret) {
-        if (b->state != BLOCK_ONLINE) {
-                *ret = j->action;
-                return true;
-        }
-        settle(j, item, !b->zones || (b->zones & action_zones(j->action)) ? FATE_ALREADY : FATE_WRONG_ZONE, 0);
-        return false;
-}
-
-static bool begin_offline(struct job *j, struct job_item *item, const struct block *b, enum action *ret) {
-        if (b->state == BLOCK_OFFLINE) {
-                settle(j, item, FATE_ALREADY, 0);
-                return false;
-        }
-        *ret = ACTION_LEAVE_OFFLINE;
-        return true;
-}
-
-/* A block that is offline is only brought online. */
-static bool begin_rezone(struct job *j, struct job_item *item, const struct block *b, enum action *ret) {
-        if (b->state == BLOCK_ONLINE && (b->zones & action_zones(j->action))) {
-                settle(j, item, FATE_ALREADY, 0);
-                return false;
-        }
-        item->step = b->state == BLOCK_ONLINE ? STEP_FIRST : STEP_MOVE;
-        *ret = b->state == BLOCK_ONLINE ? ACTION_LEAVE_OFFLINE : j->action;
-        return true;
-}
-
-/* What somebody else undid needs no undoing. */
-static bool begin_undo(struct job *j, struct job_item *item, const struct block *b, enum action *ret) {
-        bool online = b->state == BLOCK_ONLINE;
-
-        if (online == (j->kind == JOB_OFFLINE)) {
-                item->fate = FATE_UNDONE;
-                j->n_done--;
-                return false;
-        }
-        item->step = online ? STEP_UNDO : STEP_UNDO_RESTORE;
-        *ret = online ? ACTION_LEAVE_OFFLINE : restoring(item);
-        return true;
-}
-
-bool job_begin(struct job *j, struct job_item *item, const struct block *b, enum action *ret) {
+void job_postpone(struct job *j) {
         if (j->state == JOB_UNDOING)
-                return begin_undo(j, item, b, ret);
-        item->before = b->state == BLOCK_ONLINE ? b->zones : 0;
-        switch (j->kind) {
-        case JOB_OFFLINE:
-                return begin_offline(j, item, b, ret);
-        case JOB_REZONE:
-                return begin_rezone(j, item, b, ret);
-        default:
-                return begin_online(j, item, b, ret);
-        }
+                j->next++;
+        else
+                j->next--;
+        j->current = NULL;
 }
 
-/* What cannot be undone stays done. */
-static void settle_undone(struct job *j, struct job_item *item, bool good, int error) {
-        if (good) {
-                item->fate = FATE_UNDONE;
-                j->n_done--;
-        } else
-                item->error = (int16_t) error;
-}
-
-bool job_continue(struct job *j, struct job_item *item, enum outcome outcome, int error, enum action *ret) {
-        bool good = outcome == OUTCOME_DONE || outcome == OUTCOME_ALREADY;
-
-        switch ((enum step) item->step) {
-        case STEP_FIRST:
-                if (j->kind == JOB_REZONE && good) {
-                        item->step = STEP_MOVE;
-                        *ret = j->action;
-                        return true;
-                }
-                settle(j, item, good ? FATE_DONE : outcome == OUTCOME_WRONG_ZONE ? FATE_WRONG_ZONE : FATE_FAILED, error);
-                return false;
-        case STEP_MOVE:
-                if (!good && item->before && outcome != OUTCOME_WRONG_ZONE) {
-                        item->step = STEP_RESTORE;
-                        item->error = (int16_t) error; /* what to tell, whatever comes of the way back */
-                        *ret = restoring(item);
-                        return true;
-                }
-                settle(j, item, good ? FATE_DONE : outcome == OUTCOME_WRONG_ZONE ? FATE_WRONG_ZONE : FATE_FAILED, error);
-                return false;
-        case STEP_RESTORE:
-                settle(j, item, FATE_FAILED, item->error);
-                return false;
-        case STEP_UNDO:
-                if (good && item->before && j->kind == JOB_REZONE) {
-                        item->step = STEP_UNDO_RESTORE;
-                        *ret = restoring(item);
-                        return true;
-                }
-                settle_undone(j, item, good, error);
-                return false;
-        default:
-                settle_undone(j, item, good, error);
-                return false;
-        }
-}
-
-void job_forget(struct job *j, struct job_item *item) {
-        if (item->fate == FATE_DONE || item->fate == FATE_ALREADY)
-                j->n_done--;
-        item->fate = FATE_GONE;
-}
-
-void job_stop(struct job *j, enum job_state ending) {
-        if (j->state != JOB_RUNNING)
+void job_stop(struct job *j, enum job_state ending, uint64_t now) {
+        if (j->state != JOB_RUNNING || j->ending != JOB_RUNNING)
                 return;
         j->ending = ending;
-        j->looked = true; /* at what is left, which is nothing */
         skip_rest(j);
-        if (j->dry_run)
-                j->state = ending;
-}
-
-static void set_message(struct job *j, const char *message) {
-        snprintf(j->message, sizeof(j->message), "%s", message);
-}
-
-void job_refuse(struct job *j, const char *message) {
-        set_message(j, message);
-        skip_rest(j);
-        j->looked = true;
-        j->state = JOB_FAILED;
-}
-
-void job_end_look(struct job *j, const char *message) {
-        set_message(j, message);
-        j->looked = true;
-        j->state = JOB_DONE;
-}
-
-void job_give_up(struct job *j, const char *message) {
-        if (j->state != JOB_RUNNING)
-                return;
-        set_message(j, message);
-        skip_rest(j);
-}
-
-void job_explain(struct job *j, uint32_t block, const char *text) {
-        struct job_why *whys;
-
-        if (j->n_whys == JOB_WHYS_MAX)
-                return;
-        whys = reallocarray(j->whys, j->n_whys + 1, sizeof(*whys));
-        if (!whys)
-                return; /* the error is known all the same */
-        j->whys = whys;
-        j->whys[j->n_whys].block = block;
-        snprintf(j->whys[j->n_whys++].text, sizeof(whys->text), "%s", text);
-}
-
-const char *job_why(const struct job *j, uint32_t block) {
-        for (size_t i = j->n_whys; i > 0; i--)
-                if (j->whys[i - 1].block == block)
-                        return j->whys[i - 1].text;
-        return "";
+        /* Where nothing is under way, it need not wait for those before it. */
+        if (!j->current && !(j->all_or_nothing && j->n_done))
+                finish(j, now);
 }

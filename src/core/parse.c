@@ -51,7 +51,19 @@ static int parse_digits(const char *s, size_t n, unsigned base, uint64_t *ret) {
 }
 
 int parse_u64n(const char *s, size_t n, uint64_t *ret) {
-        return parse_digits(s, n, 10, ret);
+        uint64_t value = 0;
+
+        if (n == 0 || n > 19) /* so many may overflow */
+                return parse_digits(s, n, 10, ret);
+        for (size_t i = 0; i < n; i++) {
+                unsigned digit = (unsigned) (s[i] - '0');
+
+                if (digit > 9)
+                        return -EINVAL;
+                value = value * 10 + digit;
+        }
+        *ret = value;
+        return 0;
 }
 
 int parse_hexn(const char *s, size_t n, uint64_t *ret) {

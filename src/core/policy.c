@@ -60,6 +60,7 @@ static const char *const reasons[_REASON_MAX] = {
         [REASON_STARTUP] = "startup",
         [REASON_NOT_OFFLINE] = "not-offline",
         [REASON_ASKED] = "asked",
+        [REASON_UNDONE] = "undone",
 };
 
 const char *reason_to_string(enum reason r) {
@@ -97,23 +98,6 @@ struct policy *policy_new(void) {
                         .offline_timeout_usec = 60000000,
                 };
         return p;
-}
-
-static bool ends_with(const char *name, size_t n, const char *suffix) {
-        size_t k = strlen(suffix);
-
-        return n > k && strcmp(name + n - k, suffix) == 0;
-}
-
-bool unit_name_is_valid(const char *name) {
-        static const char allowed[] =
-                "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789:-_.\\@";
-        size_t n = strspn(name, allowed);
-        const char *at = strchr(name, '@');
-
-        if (name[n] != '\0' || n >= UNIT_NAME_MAX || (!ends_with(name, n, ".service") && !ends_with(name, n, ".target")))
-                return false;
-        return !at || (at > name && at[1] != '.'); /* "x@.service" is a template: nothing to start */
 }
 
 void policy_free(struct policy *p) {
@@ -348,6 +332,9 @@ void decision_describe(const struct policy *p, const struct block *b, const stru
                 break;
         case REASON_ASKED:
                 text = "somebody asked for it";
+                break;
+        case REASON_UNDONE:
+                text = "somebody asked for all of some blocks or none, and not all could be had";
                 break;
         case REASON_NOT_OFFLINE:
                 snprintf(buf, size, "the block is %s: nothing to decide", block_state_to_string(b->state));

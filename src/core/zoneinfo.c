@@ -38,6 +38,14 @@ static bool zone_is_whole(struct parser *p) {
         return p->has_protection && (p->section == SECTION_END || current_zone(p)->present == 0);
 }
 
+/* What is about CPUs ends here, at the latest. */
+static void end_pagesets(struct parser *p, const char *line) {
+        struct zone_info *z = p->out.n_zones ? current_zone(p) : NULL;
+
+        if (z && p->section == SECTION_PAGESETS && z->n_pagesets == 0)
+                z->n_pagesets = (size_t) (line - p->out.text) - z->pagesets;
+}
+
 static int add_zone(struct parser *p, const char *rest, const char *end) {
         struct zone_info zone = { .counters = p->out.n_counters, .protection = p->out.n_protections };
         const char *word, *name;
@@ -131,6 +139,8 @@ static int add_page_figure(struct parser *p, const char *key, size_t n, uint64_t
 
         for (size_t i = 0; i < ARRAY_SIZE(fields); i++)
                 if (span_is(key, n, fields[i].key)) {
+                        if (p->figures & 1u << i)
+                                return -EBADMSG;
                         *fields[i].field = value;
                         p->figures |= 1u << i;
                         return 0;
@@ -138,20 +148,67 @@ static int add_page_figure(struct parser *p, const char *key, size_t n, uint64_t
         return add_counter(p, key, n, value);
 }
 
+static int add_pcp_free(struct parser *p, uint64_t value) {
+        return __builtin_add_overflow(current_zone(p)->pcp_free, value, &current_zone(p)->pcp_free) ? -EBADMSG : 0;
+}
+
 /* "key: value" of a CPU's list or, after the lists, of the zone again. */
 static int add_pageset_figure(struct parser *p, const char *key, size_t n, uint64_t value) {
-        if (span_is(key, n, "count")) {
-                if (__builtin_add_overflow(current_zone(p)->pcp_free, value, &current_zone(p)->pcp_free))
-                        return -EBADMSG;
-                return 0;
-        }
-        if (span_is(key, n, "start_pfn")) {
-                p->section = SECTION_END;
-                return add_counter(p, key, n, value);
-        }
+        if (span_is(key, n, "count"))
+                return add_pcp_free(p, value);
         /* What belongs to a CPU is indented deeper than what belongs to the zone: "  node_unreclaimable:  0". */
-        if (n > 0 && key[-1] == ' ' && key[-2] == ' ' && key[-3] == '\n' && !span_is(key, n, "cpu"))
-                return add_counter(p, key, n, value);
+        if (key[-1] != ' ' || key[-2] != ' ' || key[-3] != '\n' || span_is(key, n, "cpu"))
+                return 0;
+        end_pagesets(p, key - 2);
+        if (span_is(key, n, "start_pfn"))
+                p->section = SECTION_END;
+        return add_counter(p, key, n, value);
+}
+
+/* "  12\n" to its number and the next line; NULL: not of the form. The text ends with a newline, so nothing runs past it. */
+static const char *take_figure(const char *s, uint64_t *ret) {
+        const char *digits;
+        uint64_t value = 0;
+
+        while (*s == ' ')
+                s++;
+        for (digits = s; *s >= '0' && *s <= '9'; s++)
+                value = value * 10 + (unsigned) (*s - '0');
+        if (*s != '\n' || s == digits || s - digits > 18)
+                return NULL;
+        *ret = value;
+        return s + 1;
+}
+
+/* The lines of which a large machine's text consists: how much each CPU has. Takes as many as there are; whatever looks
+ * otherwise is left to the common way, which knows what is wrong with it. */
+static int skip_pageset_lines(struct parser *p, struct lines *l) {
+        static const char deep[] = "              ", cpu[] = "    cpu:", threshold[] = "  vm stats threshold:";
+        const char *s = l->next, *next;
+        bool is_count = false;
+        uint64_t value;
+
+        while (l->end - s > (ptrdiff_t) sizeof(threshold) && l->end[-1] == '\n') {
+                if (memcmp(s, deep, sizeof(deep) - 1) == 0) {
+                        s += sizeof(deep) - 1;
+                        is_count = memcmp(s, "count:", 6) == 0;
+                        while ((*s >= 'a' && *s <= 'z') || *s == '_')
+                                s++;
+                        next = *s == ':' ? take_figure(s + 1, &value) : NULL;
+                } else if (memcmp(s, cpu, sizeof(cpu) - 1) == 0)
+                        next = take_figure(s + sizeof(cpu) - 1, &value);
+                else if (memcmp(s, threshold, sizeof(threshold) - 1) == 0)
+                        next = take_figure(s + sizeof(threshold) - 1, &value);
+                else
+                        return 0;
+                if (!next)
+                        return 0;
+                s = l->next = next;
+                l->number++;
+                if (is_count && add_pcp_free(p, value) < 0)
+                        return -EBADMSG;
+                is_count = false;
+        }
         return 0;
 }
 
@@ -162,8 +219,10 @@ static int parse_line(struct parser *p, const char *line, size_t size) {
 
         if (!word_next(&rest, end, &key, &n))
                 return -EBADMSG;
-        if (key == line)
+        if (key == line) {
+                end_pagesets(p, line);
                 return span_is(key, n, "Node") ? add_zone(p, rest, end) : -EBADMSG;
+        }
         if (p->out.n_zones == 0)
                 return -EBADMSG;
         if (span_is(key, n, "per-node"))
@@ -174,6 +233,7 @@ static int parse_line(struct parser *p, const char *line, size_t size) {
                 if (p->section != SECTION_COUNTERS)
                         return -EBADMSG;
                 p->section = SECTION_PAGESETS;
+                current_zone(p)->pagesets = (size_t) (end + 1 - p->out.text);
                 return 0;
         }
         if (span_is(key, n, "protection:"))
@@ -209,34 +269,51 @@ static int parse_line(struct parser *p, const char *line, size_t size) {
         }
 }
 
-int zoneinfo_parse(const char *text, size_t size, struct zoneinfo *ret, unsigned *ret_line) {
-        struct parser p = {};
+static int parse_lines(struct parser *p, size_t size, unsigned *ret_line) {
         struct lines lines;
         const char *line;
         size_t n;
         int r;
 
-        p.out.text = malloc(size ?: 1);
-        if (!p.out.text)
-                return -ENOMEM;
-        if (size)
-                memcpy(p.out.text, text, size);
-
-        lines_init(&lines, p.out.text, size);
+        lines_init(&lines, p->out.text, size);
         while ((r = lines_next(&lines, &line, &n)) > 0) {
-                r = parse_line(&p, line, n);
+                r = parse_line(p, line, n);
+                if (r >= 0 && p->section == SECTION_PAGESETS)
+                        r = skip_pageset_lines(p, &lines);
                 if (r < 0)
                         break;
         }
-        if (r >= 0 && (p.out.n_zones == 0 || !zone_is_whole(&p)))
+        end_pagesets(p, lines.end);
+        if (r >= 0 && (p->out.n_zones == 0 || !zone_is_whole(p)))
                 r = -EBADMSG;
-        if (r < 0) {
+        if (r < 0)
                 *ret_line = MAX(lines.number, 1u);
+        return r;
+}
+
+int zoneinfo_parse_take(char **text, size_t size, struct zoneinfo *ret, unsigned *ret_line) {
+        struct parser p = { .out.text = *text };
+        int r;
+
+        r = parse_lines(&p, size, ret_line);
+        if (r < 0) {
+                p.out.text = NULL;
                 zoneinfo_done(&p.out);
                 return r;
         }
+        *text = NULL;
         *ret = p.out;
         return 0;
+}
+
+int zoneinfo_parse(const char *text, size_t size, struct zoneinfo *ret, unsigned *ret_line) {
+        _cleanup_free_ char *copy = malloc(size ?: 1);
+
+        if (!copy)
+                return -ENOMEM;
+        if (size)
+                memcpy(copy, text, size);
+        return zoneinfo_parse_take(&copy, size, ret, ret_line);
 }
 
 void zoneinfo_done(struct zoneinfo *z) {
@@ -253,4 +330,44 @@ const struct zone_info *zoneinfo_find(const struct zoneinfo *z, unsigned node, c
                 if (z->zones[i].node == node && strcmp(z->zones[i].name, zone) == 0)
                         return &z->zones[i];
         return NULL;
+}
+
+void zoneinfo_pagesets(const struct zoneinfo *z, const struct zone_info *zone, struct lines *ret) {
+        lines_init(ret, z->text + zone->pagesets, zone->n_pagesets);
+}
+
+bool pageset_next(struct lines *l, const char **ret_key, size_t *ret_size, uint64_t *ret_value) {
+        const char *line, *colon, *key;
+        size_t n, size;
+
+        while (lines_next(l, &line, &n) > 0) {
+                key = line + strspn(line, " ");
+                colon = memchr(line, ':', n);
+                if (!colon || colon <= key)
+                        continue;
+                size = (size_t) (colon - key);
+                for (colon++; *colon == ' ';)
+                        colon++;
+                if (parse_u64n(colon, (size_t) (line + n - colon), ret_value) < 0)
+                        continue;
+                *ret_key = key;
+                *ret_size = size;
+                return true;
+        }
+        return false;
+}
+
+static uint64_t find_counter(const struct zoneinfo *z, size_t first, size_t n, const char *key) {
+        for (size_t i = first; i < first + n; i++)
+                if (strcmp(z->counters[i].key, key) == 0)
+                        return z->counters[i].value;
+        return 0;
+}
+
+uint64_t zone_counter(const struct zoneinfo *z, const struct zone_info *zone, const char *key) {
+        return find_counter(z, zone->counters, zone->n_counters, key);
+}
+
+uint64_t node_counter(const struct zoneinfo *z, const struct node_info *node, const char *key) {
+        return find_counter(z, node->counters, node->n_counters, key);
 }

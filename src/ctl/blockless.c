@@ -65,7 +65,7 @@ static int read_device_memory(struct blockless *b, const struct facts *f) {
                 return r;
         r = sysfs_read_text(f->fs, SYSFS_ZONEINFO, &text, &size);
         if (r >= 0)
-                r = zoneinfo_parse(text, size, &b->zoneinfo, &line);
+                r = zoneinfo_parse_take(&text, size, &b->zoneinfo, &line);
         if (r < 0)
                 return complain_malformed(r, SYSFS_ZONEINFO, line);
         r = device_memory_find(iomem, &b->zoneinfo, system_page_size(sysfs_root(f->fs)), &b->device);
@@ -103,8 +103,9 @@ static void print_device_memory(const struct device_memory *m, const struct opti
         struct column_choice all;
 
         column_choice_parse(&device_columns, NULL, &all);
-        printf("\nDevice memory: hot-added only, no memory blocks; its struct pages take %s of RAM at most\n",
-               format_bytes(m->memmap_bytes, o->bytes, text));
+        putchar('\n');
+        print_paragraph(0, "Device memory: hot-added only, no memory blocks; its struct pages take %s of RAM at most",
+                        format_bytes(m->memmap_bytes, o->bytes, text));
         table_init(&t, &device_columns, &all, o->legend, NULL, 0);
         for (size_t i = 0; i < m->n; i++) {
                 const struct device_range *d = &m->ranges[i];
@@ -132,9 +133,8 @@ static void print_refusals(struct refusals *refusals) {
                 char reason[REASON_TEXT_MAX];
 
                 refusal_describe(r, reason, sizeof(reason));
-                printf("[%5" PRIu64 ".%06" PRIu64 "] ", r->usec / 1000000, r->usec % 1000000); /* as dmesg has it */
-                print_safe(stdout, reason);
-                putchar('\n');
+                /* As dmesg has it. */
+                print_paragraph(0, "[%5" PRIu64 ".%06" PRIu64 "] %s", r->usec / 1000000, r->usec % 1000000, reason);
         }
 }
 

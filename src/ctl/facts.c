@@ -8,7 +8,7 @@
 /* From here on it is cheaper to list every node once than to look for the links of each block. */
 #define NODE_MAP_WORTH 32
 /* Blocks read at a time: enough for the processors to share, little memory. */
-#define AHEAD 4096
+#define AHEAD 512
 
 enum status system_open(const char *sysroot, struct sysfs **ret) {
         int r;

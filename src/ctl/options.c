@@ -6,7 +6,7 @@
 #include <getopt.h>
 #include <string.h>
 
-#include "ctl/text.h"
+#include "ctl/output.h"
 
 static void set_json(struct options *o, const char *argument) {
         (void) argument;
@@ -16,6 +16,11 @@ static void set_json(struct options *o, const char *argument) {
 static void set_no_legend(struct options *o, const char *argument) {
         (void) argument;
         o->legend = false;
+}
+
+static void set_no_pager(struct options *o, const char *argument) {
+        (void) argument;
+        o->pager = false;
 }
 
 static void set_bytes(struct options *o, const char *argument) {
@@ -48,6 +53,10 @@ static void set_duration(struct options *o, const char *argument) {
         o->duration = argument;
 }
 
+static void set_watch(struct options *o, const char *argument) {
+        o->watch = argument ?: "";
+}
+
 static void set_direct(struct options *o, const char *argument) {
         (void) argument;
         o->direct = true;
@@ -75,9 +84,11 @@ static const struct {
         void (*set)(struct options *o, const char *argument);
         unsigned group; /* 0: every verb takes it */
         char letter;
+        bool optional; /* the argument */
 } specs[] = {
         { "json", NULL, "print JSON", set_json, 0, 'J' },
         { "no-legend", NULL, "neither headings nor a summary", set_no_legend, 0, 'n' },
+        { "no-pager", NULL, "do not page what is long", set_no_pager, 0, 0 },
         { "bytes", NULL, "sizes in bytes, not 1.5G", set_bytes, 0, 'b' },
         { "output", "COLS", "the columns to show: RANGE,SIZE; +NAME adds one to the usual ones", set_columns,
           OPTIONS_COLUMNS, 'o' },
@@ -86,6 +97,7 @@ static const struct {
         { "all", NULL, "list: a line for each block; explain: also the rules that do not match; zones: also the empty ones", set_all,
           OPTIONS_ALL, 'a' },
         { "for", "TIME", "hold: how long (30min, 2h); without it, until released", set_duration, OPTIONS_FOR, 0 },
+        { "watch", "SEC", "again every two seconds, or so often, with what changed; ^C ends it", set_watch, OPTIONS_WATCH, 0, true },
         { "sysroot", "DIR", "look at the system captured in this folder", set_sysroot, 0, 's' },
         { "config", "FILE", "the policy to judge by, instead of the system's", set_config, 0, 0 },
         { "host", "HOST", "ask the daemon of this host, user@host or host, through ssh", set_host, OPTIONS_HOST, 'H' },
@@ -126,15 +138,16 @@ static int complain_unknown(const char *word, int id) {
 }
 
 int options_parse(int argc, char **argv, struct options *ret, int *ret_n) {
-        struct options o = { .legend = true, .sysroot = "/", .verb = "" };
+        struct options o = { .legend = true, .pager = true, .sysroot = "/", .verb = "" };
         struct option options[N_OPTIONS + 1] = {};
         /* "-": words are reported in order instead of argv being permuted, which POSIXLY_CORRECT would turn off. */
         char letters[2 * N_OPTIONS + 3] = "-:", *p = letters + 2;
         int n = 0, id, i;
 
         for (size_t k = 0; k < N_OPTIONS; k++) {
-                options[k] = (struct option) { specs[k].name, specs[k].argument ? required_argument : no_argument, NULL,
-                                               ID_FIRST + (int) k };
+                int argument = specs[k].optional ? optional_argument : specs[k].argument ? required_argument : no_argument;
+
+                options[k] = (struct option) { specs[k].name, argument, NULL, ID_FIRST + (int) k };
                 if (specs[k].letter)
                         *p++ = specs[k].letter;
                 if (specs[k].letter && specs[k].argument)
@@ -177,13 +190,13 @@ void options_print_help(unsigned groups) {
         puts("\nOptions:");
         for (size_t i = 0; i < N_OPTIONS; i++) {
                 const char *argument = specs[i].argument;
-                char letter[5] = "    ", name[64];
+                char name[64];
 
                 if (specs[i].group & ~groups)
                         continue;
-                if (specs[i].letter)
-                        snprintf(letter, sizeof(letter), "-%c, ", specs[i].letter);
-                snprintf(name, sizeof(name), "--%s%s%s", specs[i].name, argument ? " " : "", argument ?: "");
-                printf("  %s%-14s %s\n", letter, name, specs[i].help);
+                snprintf(name, sizeof(name), specs[i].optional ? "%c%c%c --%s[=%s%s]" : "%c%c%c --%s%s%s", specs[i].letter ? '-' : ' ',
+                         specs[i].letter ?: ' ', specs[i].letter ? ',' : ' ', specs[i].name,
+                         argument && !specs[i].optional ? " " : "", argument ?: "");
+                print_item(name, 17, specs[i].help);
         }
 }

@@ -2,127 +2,126 @@
 #include "ctl/output.h"
 
 #include <errno.h>
-#include <libsmartcols/libsmartcols.h>
 #include <stdarg.h>
 #include <string.h>
-#include <strings.h>
+#include <sys/ioctl.h>
 
-static int column_find(const struct column_set *set, const char *name, size_t n) {
-        for (size_t i = 0; i < set->n; i++)
-                if (strlen(set->items[i].name) == n && strncasecmp(set->items[i].name, name, n) == 0)
-                        return (int) i;
-        return -EINVAL;
+static struct {
+        bool terminal, dumb, colours;
+        int width;
+} sink;
+
+void output_init(void) {
+        const char *term = getenv("TERM"), *no_color = getenv("NO_COLOR");
+        struct winsize size = {};
+
+        sink.terminal = isatty(STDOUT_FILENO);
+        sink.dumb = !term || !*term || strcmp(term, "dumb") == 0;
+        sink.colours = sink.terminal && !sink.dumb && !(no_color && *no_color);
+        if (sink.terminal)
+                sink.width = ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) >= 0 && size.ws_col > 0 ? size.ws_col : 80;
 }
 
-static int complain_column(const struct column_set *set, const char *name, size_t n) {
-        _cleanup_free_ char *known = format_text("%s", "");
+bool output_is_terminal(void) {
+        return sink.terminal;
+}
 
-        for (size_t i = 0; i < set->n; i++) {
-                char *longer = format_text("%s %s", known, set->items[i].name);
+bool output_is_dumb(void) {
+        return sink.dumb;
+}
 
-                free(known);
-                known = longer;
+int output_width(void) {
+        return sink.width;
+}
+
+const char *colour_begin(enum colour c) {
+        static const char *const codes[_COLOUR_MAX] = { "\033[32m", "\033[33m", "\033[1;31m", "\033[1m", "\033[2m" };
+
+        return sink.colours && c < _COLOUR_MAX ? codes[c] : "";
+}
+
+const char *colour_end(void) {
+        return sink.colours ? "\033[0m" : "";
+}
+
+/* From the column on where the cursor is; a word that is wider than a line has one for itself. width: 0 is endless. */
+static void print_wrapped(int column, int width, const char *text) {
+        _cleanup_free_ char *copy = format_text("%s", text);
+        int used = column;
+
+        if (width == 0) {
+                print_safe(stdout, text);
+                return;
         }
-        complain("%.*s: no such column; there are%s", (int) n, name, known);
-        return -EINVAL;
-}
+        for (char *rest = copy, *word; (word = strsep(&rest, " "));) {
+                int n = (int) text_width(word);
 
-int column_choice_parse(const struct column_set *set, const char *list, struct column_choice *ret) {
-        struct column_choice c = {};
-
-        if (!list || *list == '+')
-                for (; c.n < set->n; c.n++)
-                        c.items[c.n] = (unsigned) c.n;
-        for (const char *p = list ? list + (*list == '+') : NULL; p; p++) {
-                const char *end = strchrnul(p, ',');
-                int column = column_find(set, p, (size_t) (end - p));
-
-                if (column < 0)
-                        return complain_column(set, p, (size_t) (end - p));
-                if (!column_choice_has(&c, (unsigned) column))
-                        c.items[c.n++] = (unsigned) column;
-                p = end;
-                if (!*p)
-                        break;
-        }
-        *ret = c;
-        return 0;
-}
-
-bool column_choice_has(const struct column_choice *c, unsigned column) {
-        for (size_t i = 0; i < c->n; i++)
-                if (c->items[i] == column)
-                        return true;
-        return false;
-}
-
-static void add_column(struct table *t, const struct column *c, const char *name) {
-        if (!scols_table_new_column(t->scols, name, 0, c->right ? SCOLS_FL_RIGHT : 0))
-                out_of_memory();
-}
-
-void table_init(struct table *t, const struct column_set *set, const struct column_choice *choice, bool legend,
-                const char *const *repeated, size_t n_repeated) {
-        *t = (struct table) { .scols = scols_new_table() };
-        if (!t->scols)
-                out_of_memory();
-        for (size_t i = 0; i < COLUMNS_MAX; i++)
-                t->position[i] = -1;
-        scols_table_enable_noheadings(t->scols, !legend);
-        for (size_t i = 0; i < choice->n; i++) {
-                const struct column *c = &set->items[choice->items[i]];
-
-                t->position[choice->items[i]] = (int) scols_table_get_ncols(t->scols);
-                if (!c->repeated)
-                        add_column(t, c, c->name);
-                else
-                        for (size_t k = 0; k < n_repeated; k++)
-                                add_column(t, c, repeated[k]);
+                if (used > column && used + 1 + n > width) {
+                        printf("\n%*s", column, "");
+                        used = column;
+                } else if (used > column) {
+                        putchar(' ');
+                        used++;
+                }
+                print_safe(stdout, word);
+                used += n;
         }
 }
 
-void table_done(struct table *t) {
-        scols_unref_table(t->scols);
-        *t = (struct table) {};
+void print_item(const char *name, int name_width, const char *text) {
+        bool fits = (int) strlen(name) <= name_width;
+
+        printf("  %-*s", name_width, name);
+        if (!fits)
+                printf("\n  %*s", name_width, "");
+        putchar(' ');
+        print_wrapped(name_width + 3, sink.width ?: 80, text);
+        putchar('\n');
 }
 
-void table_add_row(struct table *t) {
-        t->line = scols_table_new_line(t->scols, NULL);
-        if (!t->line)
-                out_of_memory();
-}
-
-void table_set_nth(struct table *t, unsigned column, size_t nth, const char *text) {
-        if (t->position[column] >= 0 &&
-            scols_line_set_data(t->line, (size_t) t->position[column] + nth, text && *text ? text : "-") < 0)
-                out_of_memory();
-}
-
-void table_set(struct table *t, unsigned column, const char *text) {
-        table_set_nth(t, column, 0, text);
-}
-
-void table_print(struct table *t) {
-        /* A failed write is seen by output_finish(). */
-        if (scols_print_table(t->scols) == -ENOMEM)
-                out_of_memory();
-}
-
-void print_field(const char *key, const char *format, ...) {
+void print_paragraph(int indent, const char *format, ...) {
         _cleanup_free_ char *text = NULL;
         va_list ap;
-        int r;
 
         va_start(ap, format);
-        r = vasprintf(&text, format, ap);
+        if (vasprintf(&text, format, ap) < 0) {
+                text = NULL;
+                out_of_memory();
+        }
         va_end(ap);
-        if (r < 0) {
+        printf("%*s", indent, "");
+        print_wrapped(indent, sink.width, text);
+        putchar('\n');
+}
+
+static void _printf_(3, 0) print_field_va(enum colour c, const char *key, const char *format, va_list ap) {
+        _cleanup_free_ char *text = NULL;
+
+        if (vasprintf(&text, format, ap) < 0) {
                 text = NULL;
                 out_of_memory();
         }
         printf("%14s: ", key);
-        print_safe(stdout, text);
+        fputs(colour_begin(c), stdout);
+        print_wrapped(16, sink.width, text);
+        fputs(c < _COLOUR_MAX ? colour_end() : "", stdout);
         putchar('\n');
+}
+
+void print_field(const char *key, const char *format, ...) {
+        va_list ap;
+
+        va_start(ap, format);
+        print_field_va(COLOUR_NONE, key, format, ap);
+        va_end(ap);
+}
+
+void print_field_in(enum colour c, const char *key, const char *format, ...) {
+        va_list ap;
+
+        va_start(ap, format);
+        print_field_va(c, key, format, ap);
+        va_end(ap);
 }
 
 static json_t *json_or_die(json_t *value) {
@@ -193,12 +192,18 @@ json_t *json_zones(const struct block *b) {
         return array;
 }
 
-void json_print(const json_t *root) {
+static void dump(const json_t *root, size_t layout) {
         /* Six digits tell a share of memory well enough, and 0.1 does not become 0.10000000000000001. */
-        size_t flags = JSON_ENSURE_ASCII | JSON_REAL_PRECISION(6) | JSON_ENCODE_ANY;
-
-        json_dumpf(root, stdout, flags | (isatty(STDOUT_FILENO) ? JSON_INDENT(2) : JSON_COMPACT));
+        json_dumpf(root, stdout, JSON_ENSURE_ASCII | JSON_REAL_PRECISION(6) | JSON_ENCODE_ANY | layout);
         putchar('\n');
+}
+
+void json_print(const json_t *root) {
+        dump(root, sink.terminal ? JSON_INDENT(2) : JSON_COMPACT);
+}
+
+void json_print_line(const json_t *root) {
+        dump(root, JSON_COMPACT);
 }
 
 int output_finish(void) {

@@ -44,8 +44,7 @@ uint64_t system_page_size(const char *sysroot) {
         return 0;
 }
 
-enum status statistics_open(struct statistics *s, const struct options *o, enum sysfs_text which, const char *nodes) {
-        _cleanup_(sysfs_closep) struct sysfs *fs = NULL;
+enum status statistics_open(struct statistics *s, const struct options *o, const char *nodes) {
         enum status status;
         int r;
 
@@ -55,21 +54,28 @@ enum status statistics_open(struct statistics *s, const struct options *o, enum 
                 if (status != STATUS_DONE)
                         return status;
         }
-        r = sysfs_open_texts(o->sysroot, &fs);
+        r = sysfs_open_texts(o->sysroot, &s->fs);
         if (r < 0) {
                 complain("%s: cannot be opened: %s", o->sysroot, strerror(-r));
-                return STATUS_FAILED;
-        }
-        r = sysfs_read_text(fs, which, &s->text, &s->size);
-        if (r < 0) {
-                complain("%s: cannot be read: %s", sysfs_text_path(which), strerror(-r));
                 return STATUS_FAILED;
         }
         s->page_size = system_page_size(o->sysroot);
         return STATUS_DONE;
 }
 
+enum status statistics_read(struct statistics *s, enum sysfs_text which) {
+        int r;
+
+        free(TAKE_PTR(s->text));
+        r = sysfs_read_text(s->fs, which, &s->text, &s->size);
+        if (r >= 0)
+                return STATUS_DONE;
+        complain("%s: cannot be read: %s", sysfs_text_path(which), strerror(-r));
+        return STATUS_FAILED;
+}
+
 void statistics_done(struct statistics *s) {
+        sysfs_close(s->fs);
         free(s->text);
         ranges_done(&s->nodes);
 }
@@ -96,6 +102,46 @@ const char *format_pages(const struct statistics *s, uint64_t pages, bool bytes,
         if (s->page_size && !__builtin_mul_overflow(pages, s->page_size, &size))
                 return format_bytes(size, bytes, buf);
         snprintf(buf, SIZE_TEXT_MAX, "%" PRIu64 "%s", pages, s->page_size ? "p" : "");
+        return buf;
+}
+
+const char *format_pages_signed(const struct statistics *s, int64_t pages, bool bytes, char buf[static SIZE_TEXT_MAX]) {
+        char text[SIZE_TEXT_MAX];
+
+        format_pages(s, pages < 0 ? -(uint64_t) pages : (uint64_t) pages, bytes, text);
+        snprintf(buf, SIZE_TEXT_MAX, "%s%.*s", pages < 0 ? "-" : pages > 0 ? "+" : "", SIZE_TEXT_MAX - 2, text);
+        return buf;
+}
+
+const char *format_pages_change(const struct statistics *s, uint64_t pages, uint64_t before, bool bytes,
+                                char buf[static CHANGE_TEXT_MAX]) {
+        char now[SIZE_TEXT_MAX], change[SIZE_TEXT_MAX];
+
+        format_pages(s, pages, bytes, now);
+        if (pages == before)
+                snprintf(buf, CHANGE_TEXT_MAX, "%s", now);
+        else
+                snprintf(buf, CHANGE_TEXT_MAX, "%s(%s)", now, format_pages_signed(s, (int64_t) (pages - before), bytes, change));
+        return buf;
+}
+
+const char *format_count_change(uint64_t count, uint64_t before, char buf[static CHANGE_TEXT_MAX]) {
+        if (count == before)
+                snprintf(buf, CHANGE_TEXT_MAX, "%" PRIu64, count);
+        else
+                snprintf(buf, CHANGE_TEXT_MAX, "%" PRIu64 "(%+" PRId64 ")", count, (int64_t) (count - before));
+        return buf;
+}
+
+const char *format_pages_rate(const struct statistics *s, int64_t pages, double seconds, bool bytes,
+                              char buf[static CHANGE_TEXT_MAX]) {
+        char text[SIZE_TEXT_MAX];
+        int64_t rate = seconds > 0 ? (int64_t) ((double) pages / seconds) : 0;
+
+        if (rate == 0)
+                snprintf(buf, CHANGE_TEXT_MAX, "-");
+        else
+                snprintf(buf, CHANGE_TEXT_MAX, "%s/s", format_pages_signed(s, rate, bytes, text));
         return buf;
 }
 

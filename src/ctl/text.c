@@ -24,6 +24,28 @@ void print_safe(FILE *f, const char *s) {
         }
 }
 
+size_t text_width(const char *s) {
+        mbstate_t state = {};
+        size_t width = 0;
+        wchar_t c;
+
+        while (*s) {
+                size_t n = mbrtowc(&c, s, MB_CUR_MAX, &state);
+
+                if (n != 0 && n < (size_t) -2 && iswprint((wint_t) c)) {
+                        int columns = wcwidth(c);
+
+                        width += columns > 0 ? (size_t) columns : 0;
+                        s += n;
+                        continue;
+                }
+                width += strlen("\\x00");
+                s++;
+                state = (mbstate_t) {};
+        }
+        return width;
+}
+
 void complain(const char *format, ...) {
         _cleanup_free_ char *text = NULL;
         va_list ap;

@@ -9,10 +9,10 @@
 enum { COL_RANGE, COL_SIZE, COL_STATE, COL_REMOVABLE, COL_BLOCK, COL_NODE, COL_ZONES, COL_SOURCE, COL_DEVICE };
 
 static const struct column columns[] = {
-        [COL_RANGE] = { "RANGE", "first and last address", .right = false },
+        [COL_RANGE] = { "RANGE", "first and last address", .right = false, .spare = 2 },
         [COL_SIZE] = { "SIZE", "size of the range", .right = true },
         [COL_STATE] = { "STATE", "online, offline, going-offline", .right = true },
-        [COL_REMOVABLE] = { "REMOVABLE", "what the kernel says; current ones always say yes", .right = true },
+        [COL_REMOVABLE] = { "REMOVABLE", "what the kernel says; current ones always say yes", .right = true, .spare = 3 },
         [COL_BLOCK] = { "BLOCK", "block number, or the first and the last", .right = true },
         [COL_NODE] = { "NODE", "NUMA node", .right = true },
         [COL_ZONES] = { "ZONES", "the zone of what is online; the candidates of what is offline", .right = true },

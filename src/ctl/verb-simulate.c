@@ -17,9 +17,9 @@ static const struct column columns[] = {
         [COL_ADD] = { "ADD", "what would be plugged", .right = false },
         [COL_ZONES] = { "ZONES", "where it would go: all of it, or how much", .right = false },
         [COL_RATIO] = { "RATIO", "MOVABLE:KERNEL of the machine, before and after", .right = true },
-        [COL_NODE_RATIO] = { "NODE", "MOVABLE:KERNEL of the node, before and after", .right = true },
+        [COL_NODE_RATIO] = { "NODE", "MOVABLE:KERNEL of the node, before and after", .right = true, .spare = 1 },
         [COL_MEMMAP] = { "MEMMAP", "what its struct pages take", .right = true },
-        [COL_FREE] = { "FREE", "free memory of the kernel zones before it", .right = true },
+        [COL_FREE] = { "FREE", "free memory of the kernel zones before it", .right = true, .spare = 2 },
         [COL_RULE] = { "RULE", "the rule that decides", .right = false },
 };
 
@@ -130,14 +130,6 @@ static void describe(const struct simulation *s, const struct decision *d, char 
         decision_describe(s->policy, &b, d, buf, 1024);
 }
 
-static void print_line(const char *indent, const char *label, const char *text) {
-        fputs(indent, stdout);
-        print_safe(stdout, label);
-        fputs(": ", stdout);
-        print_safe(stdout, text);
-        putchar('\n');
-}
-
 static void print_reasons(const struct simulation *s, const struct sim_add *adds, size_t n) {
         char text[1024];
 
@@ -147,18 +139,18 @@ static void print_reasons(const struct simulation *s, const struct sim_add *adds
 
                 if (was_decided(a)) {
                         describe(s, &a->decision, text);
-                        print_line("", a->spec->text, text);
+                        print_paragraph(0, "%s: %s", a->spec->text, text);
                 }
                 if (was_decided(a) && a->has_later) {
                         describe(s, &a->later, text);
-                        print_line("  ", "later", text);
+                        print_paragraph(2, "later: %s", text);
                 }
                 if (!was_decided(a))
-                        print_line("", a->spec->text, "nothing to decide");
+                        print_paragraph(0, "%s: nothing to decide", a->spec->text);
                 for (enum sim_warning w = 0; w < _SIM_WARNING_MAX; w++)
                         if (a->warnings & (1u << w)) {
                                 sim_warning_describe(s, a, w, text, sizeof(text));
-                                print_line("  ", "warning", text);
+                                print_paragraph(2, "warning: %s", text);
                         }
         }
 }

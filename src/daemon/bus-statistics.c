@@ -45,7 +45,7 @@ int bus_get_zones(struct bus *b, sd_bus_message *m, bool only_check, sd_bus_erro
                 return 0;
         r = sysfs_read_text(manager_sysfs(b->manager), SYSFS_ZONEINFO, &text, &size);
         if (r >= 0)
-                r = zoneinfo_parse(text, size, &info, &line);
+                r = zoneinfo_parse_take(&text, size, &info, &line);
         if (r < 0)
                 return refuse(error, SYSFS_ZONEINFO, r, line);
         writer_init_reply(&w, m);

@@ -74,7 +74,7 @@ static enum add_fate entry_fate(const struct entry *e) {
         case OUTCOME_DONE:
         case OUTCOME_ALREADY:
         case OUTCOME_DELEGATED:
-                return ADD_FATE_ONLINE;
+                return e->state == BLOCK_ONLINE ? ADD_FATE_ONLINE : ADD_FATE_OFFLINE; /* as somebody asked */
         case OUTCOME_GONE:
                 return ADD_FATE_GONE;
         case OUTCOME_NONE:
@@ -129,8 +129,7 @@ static void roll_back(struct manager *m, struct add *add) {
                 else if (e->state == BLOCK_ONLINE && e->outcome == OUTCOME_DONE)
                         submit_offline(m, e, add);
         }
-        (void) sd_event_source_set_time_relative(m->patience_timer, m->policy->offline_timeout_usec);
-        (void) sd_event_source_set_enabled(m->patience_timer, SD_EVENT_ONESHOT);
+        manager_wake_patience(m, m->policy->offline_timeout_usec);
         manager_state_changed(m, true);
 }
 
@@ -192,9 +191,6 @@ static void close_add(struct manager *m, struct add *add) {
         }
         add->end_usec = manager_now_usec(m);
         bus_tell_add(m->bus, add);
-        /* Whoever has use for more memory has none for memory that stays offline. */
-        if (m->policy->on_add_completed[0] && add->n_online > 0)
-                bus_start_unit(m->bus, m->policy->on_add_completed, add->number);
 }
 
 bool manager_close_adds(struct manager *m) {

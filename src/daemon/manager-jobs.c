@@ -1,15 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
-#include <inttypes.h>
 #include <string.h>
-#include <syslog.h>
 
-#include "core/names.h"
 #include "daemon/bus.h"
-#include "daemon/journal.h"
 #include "daemon/manager-internal.h"
 
 #define INTERRUPT_STEP_USEC 50000 /* a signal may come a moment too early: repeat it */
+#define TELL_STEP_USEC 100000     /* progress is told so often */
+#define JOB_BUDGET 64             /* blocks that need no write, before events get their turn */
 
 /* ---- what is asked for -------------------------------------------------------------------------------------------- */
 
@@ -34,114 +32,89 @@ void manager_entry_block(const struct manager *m, const struct entry *e, struct 
 }
 
 bool manager_selects(const struct manager *m, const struct selector *s, const struct entry *e) {
+        const uint64_t size = sysfs_block_size(m->fs);
         struct block b;
 
-        if (!e->known)
+        if (!e->known || !selector_may_match(s, e->block, size))
                 return false;
         if (s->kind == SELECTOR_ALL)
                 return true;
         if (s->kind == SELECTOR_ADD)
                 return e->add && ranges_contain(&s->ranges, e->add);
         manager_entry_block(m, e, &b);
-        return selector_match(s, &b, b.size);
+        return selector_match(s, &b, size);
 }
 
-/* What is taken away goes from the highest block down: low memory is the last to be given up. */
-static bool goes_downwards(enum job_kind kind) {
-        return kind != JOB_ONLINE;
+struct job_list {
+        struct job_item *items;
+        size_t n, capacity, n_elsewhere;
+};
+
+static bool is_held(const struct manager *m, const struct entry *e) {
+        struct block b;
+
+        manager_entry_block(m, e, &b);
+        return holds_find(&m->holds, &b, b.size, hold_now_usec());
 }
 
-static bool is_asked_for(const struct manager *m, const struct job_request *request, const struct entry *e) {
-        if (!manager_selects(m, request->selector, e) || (request->node >= 0 && e->node != request->node) ||
-            (request->source >= 0 && e->source != request->source))
-                return false;
-        return !request->device || strcmp(registry_device_name(&m->registry, e->device), request->device) == 0;
-}
-
-static int collect(const struct manager *m, const struct job_request *request, struct job_item **ret, size_t *ret_n) {
-        _cleanup_free_ struct job_item *items = NULL;
-        size_t n = 0, total = m->registry.n;
-
-        items = calloc(MAX(total, (size_t) 1), sizeof(*items));
-        if (!items)
+static int collect_entry(const struct manager *m, const struct job_request *request, const struct entry *e, struct job_list *l) {
+        if (!manager_selects(m, request->selector, e))
+                return 0;
+        if (request->kind != JOB_OFFLINE && e->state == BLOCK_OFFLINE && is_held(m, e))
+                return -EPERM;
+        if (!GROW(l->items, l->n, l->capacity))
                 return -ENOMEM;
-        for (size_t i = 0; i < total; i++) {
-                const struct entry *e = &m->registry.entries[goes_downwards(request->kind) ? total - 1 - i : i];
-                struct block b;
-
-                /* What is offline already is no part of an amount that is to be taken. */
-                if (!is_asked_for(m, request, e) || (request->size && e->state != BLOCK_ONLINE))
-                        continue;
-                manager_entry_block(m, e, &b);
-                if (request->kind != JOB_OFFLINE && e->state == BLOCK_OFFLINE &&
-                    holds_find(&m->holds, &b, b.size, hold_now_usec()))
-                        return -EPERM;
-                items[n++] = (struct job_item) { .block = e->block };
-        }
-        if (n == 0)
-                return -ENOENT;
-        *ret = TAKE_PTR(items);
-        *ret_n = n;
+        l->items[l->n++] = (struct job_item) { .block = e->block };
+        l->n_elsewhere += e->state == BLOCK_ONLINE && e->zones && !(e->zones & action_zones(request->action));
         return 0;
 }
 
+/* What is taken away goes from the highest block down: low memory is the last to be given up. */
+static int collect(const struct manager *m, const struct job_request *request, struct job_list *l) {
+        const size_t n = m->registry.n;
+        int r = 0;
+
+        for (size_t i = 0; i < n && r >= 0; i++)
+                r = collect_entry(m, request, &m->registry.entries[request->kind == JOB_ONLINE ? i : n - 1 - i], l);
+        if (r >= 0 && l->n == 0)
+                r = -ENOENT;
+        if (r >= 0 && request->kind == JOB_ONLINE && l->n_elsewhere == l->n)
+                r = -EXDEV;
+        return r;
+}
+
 int manager_add_job(struct manager *m, const struct job_request *request, struct job **ret) {
-        _cleanup_free_ struct job_item *items = NULL;
+        struct job_list list = {};
         struct job *j;
-        size_t n;
         int r;
 
-        r = collect(m, request, &items, &n);
+        r = collect(m, request, &list);
         if (r >= 0)
-                r = jobs_add(&m->jobs, request->kind, request->action, request->uid, items, n, &j);
-        if (r < 0)
+                r = jobs_add(&m->jobs, request, list.items, list.n, manager_now_usec(m), &j);
+        if (r < 0) {
+                free(list.items);
                 return r;
-        items = NULL; /* the job's now */
-        j->all_or_nothing = request->all_or_nothing;
-        j->force = request->force;
-        j->dry_run = request->dry_run;
-        if (request->size) {
-                j->ranked = true;
-                j->wanted = (size_t) ((request->size - 1) / sysfs_block_size(m->fs) + 1);
         }
-        j->start_usec = manager_now_usec(m);
-        if (request->timeout_usec && __builtin_add_overflow(j->start_usec, request->timeout_usec, &j->deadline_usec))
-                j->deadline_usec = 0;
-        snprintf(j->selector, sizeof(j->selector), "%s", request->text);
-        bus_tell_job(m->bus, j);
+        manager_tell_job(m, j);
         /* Not from within the call that asked: its answer goes first. */
         (void) sd_event_source_set_enabled(m->work_source, SD_EVENT_ON);
         *ret = j;
         return 0;
 }
 
-static void wake_patience(struct manager *m, uint64_t delay) {
-        (void) sd_event_source_set_time_relative(m->patience_timer, delay);
-        (void) sd_event_source_set_enabled(m->patience_timer, SD_EVENT_ONESHOT);
-}
-
 void manager_cancel_job(struct manager *m, struct job *j) {
         if (job_is_over(j))
                 return;
-        job_stop(j, JOB_CANCELLED);
-        if (job_is_over(j))
-                manager_end_job(m, j);
-        wake_patience(m, 0);
+        job_stop(j, JOB_CANCELLED, manager_now_usec(m));
+        manager_tell_job(m, j);
+        manager_wake_patience(m, 0);
         (void) sd_event_source_set_enabled(m->work_source, SD_EVENT_ON);
 }
 
 /* ---- one block after the other ------------------------------------------------------------------------------------ */
 
-static struct job_item *find_item(struct job *j, uint32_t block) {
-        for (size_t i = 0; j && i < j->n; i++)
-                if (j->items[i].block == block)
-                        return &j->items[i];
-        return NULL;
-}
-
 static bool submit(struct manager *m, struct job *j, struct entry *e, enum action action) {
         const struct apply_job job = { .block = e->block, .action = action, .job = j->id };
-        uint64_t wait = m->policy->offline_timeout_usec, now = manager_now_usec(m);
 
         if (apply_submit(m->apply, &job) < 0)
                 return false;
@@ -149,162 +122,171 @@ static bool submit(struct manager *m, struct job *j, struct entry *e, enum actio
         e->attempts = 0;
         m->counters.writes++;
         m->job_busy = true;
-        m->job_id = j->id;
         m->job_block = e->block;
-        if (j->deadline_usec)
-                wait = MIN(wait, j->deadline_usec > now ? j->deadline_usec - now : 0);
-        wake_patience(m, wait);
+        manager_wake_patience(m, m->policy->offline_timeout_usec);
         return true;
 }
 
-/* The block's entry says what became of what somebody asked for. */
-static void entry_set_asked(struct entry *e, enum action action, enum outcome outcome, int error) {
-        e->rolled_back = false;
+static void entry_set_asked(struct entry *e, enum action action, enum reason reason, enum outcome outcome, int error) {
         e->decided = true;
         e->action = (uint8_t) action;
-        e->reason = REASON_ASKED;
+        e->reason = (uint8_t) reason;
         e->rule = -1;
-        e->outcome = outcome;
+        e->outcome = (uint8_t) (outcome == OUTCOME_BUSY ? OUTCOME_FAILED : outcome); /* nobody tries again */
         e->error = (int16_t) error;
+        e->rolled_back = false;
 }
 
-/* What was free when the job began may be in use by now. */
-static bool check_room(struct manager *m, struct job *j, struct job_item *item, struct entry *e) {
-        char text[JOB_MESSAGE_MAX];
-        enum action none;
-
-        if (j->state != JOB_RUNNING || j->force || manager_has_room(m, e, text, sizeof(text)))
-                return true;
-        (void) job_continue(j, item, OUTCOME_FAILED, -ENOMEM, &none);
-        job_explain(j, e->block, text);
-        job_give_up(j, text);
-        entry_set_asked(e, ACTION_LEAVE_OFFLINE, OUTCOME_FAILED, -ENOMEM);
-        manager_report_why(m, e, e->zones, 0, text);
-        return false;
+/* It was offline already, and is so from now on because somebody wants it. */
+static void rest_offline(struct manager *m, struct entry *e) {
+        if (e->hands_off)
+                return;
+        e->hands_off = true;
+        e->stage = STAGE_IDLE;
+        entry_set_asked(e, ACTION_LEAVE_OFFLINE, REASON_ASKED, OUTCOME_ALREADY, 0);
+        manager_report(m, e, 0, 0);
+        manager_state_changed(m, true);
 }
 
-/* True: the next block may have its turn. */
-static bool work_on(struct manager *m, struct job *j, struct job_item *item) {
+static void work_on(struct manager *m, struct job *j, struct job_item *item) {
         struct entry *e = registry_find(&m->registry, item->block);
         enum action action;
         struct block b;
         int r;
 
-        if (!e) {
-                job_forget(j, item);
-                return true;
+        r = e ? sysfs_read_block_zones(m->fs, item->block, &b) : -ENOENT;
+        if (r == -ENOENT) {
+                job_forget(j);
+                return;
         }
-        r = sysfs_read_block_zones(m->fs, item->block, &b);
         if (r < 0) {
-                job_forget(j, item);
-                return true;
+                job_fail(j, r);
+                return;
         }
-        if (!job_begin(j, item, &b, &action)) {
-                /* Offline already, and now because somebody wants it so. */
-                if (j->kind == JOB_OFFLINE && b.state == BLOCK_OFFLINE)
-                        e->hands_off = true;
-                manager_state_changed(m, true);
-                return true;
-        }
-        if (action == ACTION_LEAVE_OFFLINE && !check_room(m, j, item, e))
-                return true;
-        if (submit(m, j, e, action))
+        b.hands_off = e->hands_off;
+        if (job_begin(j, &b, &action)) {
+                if (!submit(m, j, e, action))
+                        job_fail(j, -ENOMEM);
+        } else if (j->kind == JOB_OFFLINE && b.state == BLOCK_OFFLINE)
+                rest_offline(m, e);
+}
+
+/* False: it has to wait, for the policy or for the kernel. */
+static bool run_job(struct manager *m, struct job *j) {
+        struct job_item *item = job_next(j, manager_now_usec(m));
+        const struct entry *e = item ? registry_find(&m->registry, item->block) : NULL;
+
+        if (e && (e->stage == STAGE_QUEUED || e->stage == STAGE_APPLYING)) {
+                job_postpone(j);
                 return false;
-        (void) job_continue(j, item, OUTCOME_FAILED, -ENOMEM, &action);
+        }
+        if (item)
+                work_on(m, j, item);
+        j->untold = true;
         return true;
 }
 
-void manager_end_job(struct manager *m, struct job *j) {
-        bool good = j->state == JOB_DONE, dry = j->dry_run;
-        char job[16], uid[24] = "";
-        const struct journal_field fields[] = {
-                { FIELD_JOB, job },
-                { FIELD_OUTCOME, job_state_to_string(j->state) },
-        };
+static void stop_late(struct manager *m) {
+        uint64_t now = manager_now_usec(m);
 
-        j->end_usec = manager_now_usec(m);
-        bus_tell_job(m->bus, j);
-        if (dry)
-                return;
-        snprintf(job, sizeof(job), "%" PRIu32, j->id);
-        if (j->uid != 0 && j->uid != UINT32_MAX)
-                snprintf(uid, sizeof(uid), " for user %" PRIu32, j->uid);
-        journal_send(good ? LOG_INFO : LOG_NOTICE, MESSAGE_JOB, fields, ARRAY_SIZE(fields),
-                     "job %s%s, %s %s: %s: of %zu blocks %zu are as asked for, %zu failed%s%s", job, uid,
-                     job_kind_to_string(j->kind), j->selector, job_state_to_string(j->state), j->ranked ? j->wanted : j->n,
-                     j->n_done, j->n_failed, j->message[0] ? "; " : "", j->message);
+        for (size_t i = 0; i < JOBS_MAX && jobs_next_deadline(&m->jobs) <= now; i++) {
+                struct job *j = &m->jobs.slots[i];
+
+                if (!j->id || job_is_over(j) || !j->deadline_usec || j->deadline_usec > now)
+                        continue;
+                job_stop(j, JOB_TIMED_OUT, now);
+                j->untold = true;
+                manager_wake_patience(m, 0);
+        }
 }
 
-bool manager_run_jobs(struct manager *m) {
-        bool again = manager_look(m);
+/* Their ends at once, their progress now and then. */
+static void tell_jobs(struct manager *m) {
+        uint64_t now = manager_now_usec(m), next = jobs_next_deadline(&m->jobs);
+
+        for (size_t i = 0; i < JOBS_MAX; i++) {
+                struct job *j = &m->jobs.slots[i];
+
+                if (!j->id || !j->untold)
+                        continue;
+                if (job_is_over(j) || now >= j->told_usec + TELL_STEP_USEC)
+                        manager_tell_job(m, j);
+                else
+                        next = MIN(next, j->told_usec + TELL_STEP_USEC);
+        }
+        if (next != UINT64_MAX)
+                (void) sd_event_source_set_time(m->job_timer, next);
+        (void) sd_event_source_set_enabled(m->job_timer, next != UINT64_MAX ? SD_EVENT_ONESHOT : SD_EVENT_OFF);
+}
+
+void manager_run_jobs(struct manager *m) {
         struct job *j;
 
-        while (!m->job_busy && (j = jobs_first_running(&m->jobs)) && j->looked) {
-                struct job_item *item;
-                struct entry *e;
+        if (!m->started)
+                return;
+        stop_late(m);
+        for (int i = 0; !m->job_busy && (j = jobs_first_running(&m->jobs)) && run_job(m, j); i++)
+                if (i == JOB_BUDGET) {
+                        (void) sd_event_source_set_enabled(m->work_source, SD_EVENT_ON);
+                        break;
+                }
+        tell_jobs(m);
+}
 
-                if (j->deadline_usec && manager_now_usec(m) >= j->deadline_usec)
-                        job_stop(j, JOB_TIMED_OUT);
-                item = job_next(j);
-                if (!item) {
-                        manager_end_job(m, j);
-                        again = again || jobs_first_to_look(&m->jobs);
-                        continue;
-                }
-                e = registry_find(&m->registry, item->block);
-                if (e && (e->stage == STAGE_QUEUED || e->stage == STAGE_APPLYING)) {
-                        /* The policy is at it: after that. */
-                        j->next += j->state == JOB_UNDOING ? 1 : -1;
-                        return again;
-                }
-                if (e && e->stage == STAGE_RETRY)
-                        e->stage = STAGE_IDLE; /* whoever asks takes over */
-                (void) work_on(m, j, item);
-                bus_tell_job(m->bus, j);
-        }
-        return again;
+/* The block's fate is known, and this is how it came about. */
+static void note_fate(struct manager *m, const struct job *j, const struct job_item *item, struct entry *e,
+                      const struct apply_result *result) {
+        bool is_offline = e->state == BLOCK_OFFLINE;
+
+        if (j->state == JOB_UNDOING)
+                entry_set_asked(e, result->action, REASON_UNDONE, result->outcome, item->error);
+        else if (item->fate == FATE_FAILED && item->was_online && j->kind == JOB_REZONE)
+                entry_set_asked(e, j->action, REASON_ASKED, OUTCOME_FAILED, item->error);
+        else
+                entry_set_asked(e, result->action, REASON_ASKED, result->outcome, item->error);
+        e->hands_off = is_offline && job_rests_offline(j, item);
+        manager_report(m, e, result->zones, result->write_usec);
+        if (is_offline && item->was_online && !e->hands_off)
+                manager_enqueue(m, e); /* it is not to be lost: the policy may find a place for it */
+}
+
+/* Only we send signals to the writer. */
+static int job_error(const struct job *j, int error) {
+        if (error != -EINTR)
+                return error;
+        return j->ending == JOB_CANCELLED ? -ECANCELED : -ETIMEDOUT;
 }
 
 void manager_handle_job_result(struct manager *m, struct entry *e, const struct apply_result *result) {
         struct job *j = jobs_find(&m->jobs, result->job);
-        struct job_item *item = find_item(j, e->block);
-        char why[OBSTACLE_TEXT_MAX];
+        struct job_item *item = j ? j->current : NULL;
+        enum outcome outcome = result->outcome;
         enum action action;
-        bool explained;
+        int error;
 
         m->job_busy = false;
-        e->hands_off = e->state == BLOCK_OFFLINE;
-        entry_set_asked(e, result->action, result->outcome, result->error);
         m->around_stale = true;
         manager_state_changed(m, true);
-        explained = result->action == ACTION_LEAVE_OFFLINE && result->state != BLOCK_OFFLINE &&
-                    manager_explain(m, e, result->write_usec, why);
-        if (item && explained)
-                job_explain(j, e->block, why);
-        if (item && job_continue(j, item, result->outcome, result->error, &action) && submit(m, j, e, action))
+        if (!item || item->block != e->block)
                 return;
-        manager_report_why(m, e, result->zones, result->write_usec, explained ? why : NULL);
-        (void) sd_event_source_set_enabled(m->work_source, SD_EVENT_ON);
-}
-
-bool manager_job_block(const struct manager *m, const struct job *j, uint32_t *ret) {
-        if (!m->job_busy || m->job_id != j->id)
-                return false;
-        *ret = m->job_block;
-        return true;
+        error = job_error(j, result->error);
+        while (job_continue(j, outcome, error, &action)) {
+                if (submit(m, j, e, action))
+                        return;
+                outcome = OUTCOME_FAILED;
+                error = -ENOMEM;
+        }
+        j->untold = true;
+        note_fate(m, j, item, e, result);
+        manager_run_jobs(m);
 }
 
 void manager_forget_job_block(struct manager *m, uint32_t block) {
-        if (!m->job_busy || m->job_block != block)
+        if (!jobs_first_running(&m->jobs))
                 return;
-        for (size_t i = 0; i < JOBS_MAX; i++) {
-                struct job *j = &m->jobs.slots[i];
-                struct job_item *item = j->id && !job_is_over(j) ? find_item(j, block) : NULL;
-
-                if (item)
-                        job_forget(j, item);
-        }
-        m->job_busy = false;
+        jobs_forget_block(&m->jobs, block);
+        if (m->job_busy && m->job_block == block)
+                m->job_busy = false;
         (void) sd_event_source_set_enabled(m->work_source, SD_EVENT_ON);
 }
 
@@ -312,8 +294,6 @@ bool manager_has_patience(struct manager *m, const struct apply_job *job, uint64
         const struct job *j = jobs_find(&m->jobs, job->job);
         uint64_t now = manager_now_usec(m), end = since + m->policy->offline_timeout_usec;
 
-        if (j && j->deadline_usec)
-                end = MIN(end, j->deadline_usec);
         if (j && j->state == JOB_RUNNING && j->ending != JOB_RUNNING)
                 end = 0;
         *ret_next = now < end ? end - now : INTERRUPT_STEP_USEC;

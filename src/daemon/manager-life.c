@@ -11,7 +11,6 @@
 #include "daemon/journal.h"
 #include "daemon/manager-internal.h"
 #include "host/conf.h"
-#include "host/pageflags.h"
 #include "host/platform.h"
 #include "host/surroundings.h"
 
@@ -59,7 +58,7 @@ int manager_new(sd_event *event, const struct manager_options *options, struct m
         if (!m)
                 return -ENOMEM;
         m->event = sd_event_ref(event);
-        m->keep.dir_fd = m->refused.fd = m->page_flags_fd = -ENOENT;
+        m->keep.dir_fd = m->refused.fd = -ENOENT;
         m->todo.item_size = sizeof(uint32_t);
         if (options->config && !(m->config = strdup(options->config)))
                 return -ENOMEM;
@@ -67,7 +66,6 @@ int manager_new(sd_event *event, const struct manager_options *options, struct m
         if (r < 0)
                 return r;
         evidence_init(&m->evidence, m->fs);
-        m->page_flags_fd = pageflags_open(m->fs);
         m->page_size = surroundings_page_size(m->fs);
         m->around.platforms = platform_read(m->fs);
         sysfs_read_tiers(m->fs, m->tiers);
@@ -185,6 +183,7 @@ void manager_free(struct manager *m) {
         sd_event_source_unref(m->reconcile_timer);
         sd_event_source_unref(m->state_timer);
         sd_event_source_unref(m->patience_timer);
+        sd_event_source_unref(m->job_timer);
         sd_event_source_unref(m->hold_timer);
         sd_event_source_unref(m->hold_watch);
         refused_stop(&m->refused);
@@ -203,8 +202,6 @@ void manager_free(struct manager *m) {
         registry_done(&m->registry);
         holds_done(&m->holds);
         jobs_done(&m->jobs);
-        free(m->look.items);
-        closep(&m->page_flags_fd);
         evidence_done(&m->evidence);
         policy_free(m->policy);
         sysfs_close(m->fs);

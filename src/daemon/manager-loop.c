@@ -151,8 +151,7 @@ static int on_work(sd_event_source *source, void *userdata) {
         struct manager *m = userdata;
         uint64_t delay = manager_work(m);
 
-        if (m->started && manager_run_jobs(m))
-                return 0;
+        manager_run_jobs(m);
         if (delay == 0)
                 return 0;
         (void) sd_event_source_set_enabled(source, SD_EVENT_OFF);
@@ -203,7 +202,8 @@ static int on_apply(sd_event_source *source, int fd, uint32_t revents, void *use
         (void) source, (void) fd, (void) revents;
         for (int i = 0; i < EVENT_BUDGET && apply_take(m->apply, &result); i++)
                 manager_handle_result(m, &result);
-        if (m->todo.n || m->scan.active || jobs_count_running(&m->jobs))
+        manager_run_jobs(m);
+        if (m->todo.n || m->scan.active)
                 (void) sd_event_source_set_enabled(m->work_source, SD_EVENT_ON);
         return 0;
 }
@@ -267,6 +267,23 @@ static int on_patience_timer(sd_event_source *source, uint64_t usec, void *userd
                 apply_interrupt(m->apply);
         (void) sd_event_source_set_time_relative(source, next);
         (void) sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+        return 0;
+}
+
+void manager_wake_patience(struct manager *m, uint64_t delay_usec) {
+        uint64_t when = manager_now_usec(m) + delay_usec, timer;
+        int enabled = SD_EVENT_OFF;
+
+        (void) sd_event_source_get_enabled(m->patience_timer, &enabled);
+        if (enabled != SD_EVENT_OFF && sd_event_source_get_time(m->patience_timer, &timer) >= 0 && timer <= when)
+                return;
+        (void) sd_event_source_set_time(m->patience_timer, when);
+        (void) sd_event_source_set_enabled(m->patience_timer, SD_EVENT_ONESHOT);
+}
+
+static int on_job_timer(sd_event_source *source, uint64_t usec, void *userdata) {
+        (void) source, (void) usec;
+        manager_run_jobs(userdata);
         return 0;
 }
 
@@ -340,6 +357,8 @@ int manager_add_sources(struct manager *m) {
                 r = add_timer(m, on_state_timer, &m->state_timer);
         if (r >= 0)
                 r = add_timer(m, on_patience_timer, &m->patience_timer);
+        if (r >= 0)
+                r = add_timer(m, on_job_timer, &m->job_timer);
         return r;
 }
 

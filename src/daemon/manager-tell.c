@@ -19,6 +19,13 @@ void manager_tell(struct manager *m, const struct report *r) {
 
         report_to_journal(kept);
         bus_tell_report(m->bus, kept);
+        manager_state_changed(m, false); /* it is kept, too */
+}
+
+void manager_tell_job(struct manager *m, struct job *j) {
+        j->told_usec = manager_now_usec(m);
+        j->untold = false;
+        bus_tell_job(m->bus, j);
 }
 
 static void flush_changes(struct manager *m) {

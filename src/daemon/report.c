@@ -87,23 +87,24 @@ static void compose_left_offline(const struct report_context *c, const struct ta
         }
 }
 
-/* ": page 0x12f3a7 …", or of the first block where there are more. */
-static void format_why(const struct tally_group *g, char *buf, size_t size) {
-        buf[0] = '\0';
-        if (!g->why[0])
-                return;
-        if (g->n_blocks == 1)
-                snprintf(buf, size, ": %s", g->why);
-        else
-                snprintf(buf, size, "; of block %" PRIu32 ": %s", g->why_block, g->why);
+static const char *describe_error(const struct tally_group *g) {
+        switch (g->key.error) {
+        case 0:
+                return g->key.action == ACTION_LEAVE_OFFLINE ? "it is online again" : "it is offline again";
+        case -EINTR: /* we do that to what takes too long */
+        case -ETIMEDOUT:
+                return "timed out";
+        case -ECANCELED:
+                return "cancelled";
+        default:
+                return strerror(-g->key.error);
+        }
 }
 
 /* Somebody asked, over the bus: no rule has a say. */
-static void compose_asked(const struct tally_group *g, const char *zone, const char *error, struct report *ret) {
+static void compose_asked(const struct tally_group *g, const char *zone, struct report *ret) {
         bool offline = g->key.action == ACTION_LEAVE_OFFLINE;
-        char why[TALLY_WHY_MAX + 48];
 
-        format_why(g, why, sizeof(why));
         switch (g->key.outcome) {
         case OUTCOME_GONE:
                 report_say(ret, LOG_INFO, REPORT_REMOVED, "unplugged");
@@ -121,22 +122,41 @@ static void compose_asked(const struct tally_group *g, const char *zone, const c
                 break;
         default:
                 if (offline)
-                        report_say(ret, LOG_WARNING, REPORT_FAILED, "stays online in %s: somebody asked to take it offline: %s%s",
-                                   zone, g->key.error == -EINTR ? "interrupted" : error, why);
+                        report_say(ret, LOG_WARNING, REPORT_FAILED, "stays online in %s: somebody asked to take it offline: %s",
+                                   zone, describe_error(g));
+                else if (g->key.zone >= 0)
+                        report_say(ret, LOG_WARNING, REPORT_FAILED, "stays online in %s: somebody asked for \"%s\": %s", zone,
+                                   action_to_state(g->key.action), describe_error(g));
                 else
-                        report_say(ret, LOG_WARNING, REPORT_FAILED, "stays offline: somebody asked for \"%s\": %s",
-                                   action_to_state(g->key.action), error);
+                        report_say(ret, LOG_WARNING, REPORT_FAILED, "is not online as somebody asked (\"%s\"): %s",
+                                   action_to_state(g->key.action), describe_error(g));
         }
+}
+
+/* Somebody asked for all blocks or none. */
+static void compose_undone(const struct tally_group *g, const char *zone, struct report *ret) {
+        bool offline = g->key.action == ACTION_LEAVE_OFFLINE;
+
+        if (g->key.outcome == OUTCOME_GONE)
+                report_say(ret, LOG_INFO, REPORT_REMOVED, "unplugged");
+        else if (g->key.error)
+                report_say(ret, LOG_WARNING, REPORT_FAILED, "could not be brought back to how it was, though somebody asked for all "
+                           "or none of a number of blocks: %s", describe_error(g));
+        else if (offline)
+                report_say(ret, LOG_NOTICE, REPORT_OFFLINED, "offline again: somebody asked for all or none of a number of blocks, "
+                           "and not all could be had");
+        else
+                report_say(ret, LOG_NOTICE, REPORT_ONLINED, "online in %s again: somebody asked for all or none of a number of "
+                           "blocks, and not all could be had", zone);
 }
 
 static void compose(const struct report_context *c, const struct tally_group *g, struct report *ret) {
         const char *zone = zone_to_string(g->key.zone) ?: "a zone that the kernel does not name";
         const char *state = action_to_state(g->key.action);
-        const char *error = g->key.error ? strerror(-g->key.error) : "it is offline again";
-        char rule[256], figures[256] = "there would be too much movable memory", why[600], kernel[TALLY_WHY_MAX + 48];
+        const char *error = describe_error(g);
+        char rule[256], figures[256] = "there would be too much movable memory", why[600];
 
         format_rule(c, g, rule, sizeof(rule));
-        format_why(g, kernel, sizeof(kernel));
         if (g->key.balance.judged)
                 balance_describe(&g->key.balance, figures, sizeof(figures));
         if (g->key.reason == REASON_FALLBACK)
@@ -149,7 +169,11 @@ static void compose(const struct report_context *c, const struct tally_group *g,
                 snprintf(why, sizeof(why), "by %s", rule);
 
         if (g->key.reason == REASON_ASKED) {
-                compose_asked(g, zone, error, ret);
+                compose_asked(g, zone, ret);
+                return;
+        }
+        if (g->key.reason == REASON_UNDONE) {
+                compose_undone(g, zone, ret);
                 return;
         }
         switch (g->key.outcome) {
@@ -185,8 +209,8 @@ static void compose(const struct report_context *c, const struct tally_group *g,
                 break;
         default:
                 if (g->key.reason == REASON_ROLLED_BACK)
-                        report_say(ret, LOG_ERR, REPORT_PARTIAL, "stays online in %s: it could not be taken offline again: %s%s",
-                                 zone, g->key.error == -EINTR ? "timed out" : error, kernel);
+                        report_say(ret, LOG_ERR, REPORT_PARTIAL, "stays online in %s: it could not be taken offline again: %s",
+                                 zone, error);
                 else if (!state)
                         report_say(ret, LOG_ERR, REPORT_FAILED, "cannot be read: %s; left as it is", error);
                 else
@@ -213,7 +237,6 @@ void report_compose(const struct report_context *c, const struct tally_group *g,
                 .balance = g->key.balance,
         };
         tally_format_blocks(g, ret->blocks, sizeof(ret->blocks));
-        snprintf(ret->why, sizeof(ret->why), "%s", g->why);
         snprintf(ret->device, sizeof(ret->device), "%s", registry_device_name(c->registry, g->key.device));
         if (rule) {
                 snprintf(ret->rule, sizeof(ret->rule), "%s", rule->name);
@@ -256,7 +279,6 @@ void report_to_journal(const struct report *r) {
                 { FIELD_BALANCE, r->balance.judged ? balance : NULL },
                 { FIELD_ZONE, zone_to_string(r->zone) },
                 { FIELD_OUTCOME, outcome_to_string(r->outcome) },
-                { FIELD_WHY, r->why[0] ? r->why : NULL },
                 { "ERRNO", r->error ? error : NULL },
         };
         journal_send(r->priority, report_kind_message_id(r->kind), fields, ARRAY_SIZE(fields), "%s", r->text);

@@ -13,13 +13,6 @@ uint64_t surroundings_page_size(const struct sysfs *fs) {
         return size;
 }
 
-static uint64_t counter(const struct zoneinfo *info, const struct zone_info *z, const char *key) {
-        for (size_t i = 0; i < z->n_counters; i++)
-                if (strcmp(info->counters[z->counters + i].key, key) == 0)
-                        return info->counters[z->counters + i].value;
-        return 0;
-}
-
 int surroundings_read_totals(const struct sysfs *fs, uint64_t page_size, struct totals *ret, unsigned *ret_line) {
         _cleanup_(zoneinfo_done) struct zoneinfo info = {};
         _cleanup_free_ char *text = NULL;
@@ -30,14 +23,14 @@ int surroundings_read_totals(const struct sysfs *fs, uint64_t page_size, struct 
         *ret_line = 0;
         r = sysfs_read_text(fs, SYSFS_ZONEINFO, &text, &size);
         if (r >= 0)
-                r = zoneinfo_parse(text, size, &info, ret_line);
+                r = zoneinfo_parse_take(&text, size, &info, ret_line);
         if (r < 0)
                 return r;
         for (size_t i = 0; i < info.n_zones; i++) {
                 const struct zone_info *z = &info.zones[i];
 
                 totals_add_zone(ret, z->node, zone_from_string(z->name), z->present * page_size,
-                                counter(&info, z, "cma") * page_size);
+                                zone_counter(&info, z, "cma") * page_size);
         }
         ret->known = true;
         return 0;
@@ -50,7 +43,7 @@ void surroundings_read_memory(const struct sysfs *fs, uint64_t page_size, struct
         size_t size;
 
         *ret = (struct sim_memory) {};
-        if (sysfs_read_text(fs, SYSFS_ZONEINFO, &text, &size) < 0 || zoneinfo_parse(text, size, &info, &line) < 0)
+        if (sysfs_read_text(fs, SYSFS_ZONEINFO, &text, &size) < 0 || zoneinfo_parse_take(&text, size, &info, &line) < 0)
                 return;
         ret->known = true;
         for (size_t i = 0; i < info.n_zones; i++) {
@@ -60,7 +53,7 @@ void surroundings_read_memory(const struct sysfs *fs, uint64_t page_size, struct
                 if (zone < 0 || !(ZONE_BIT(zone) & ZONES_KERNEL))
                         continue;
                 ret->free += z->free * page_size;
-                ret->reclaimable += (counter(&info, z, "nr_zone_inactive_file") + counter(&info, z, "nr_zone_active_file")) *
+                ret->reclaimable += (zone_counter(&info, z, "nr_zone_inactive_file") + zone_counter(&info, z, "nr_zone_active_file")) *
                                     page_size;
         }
 }

@@ -4,8 +4,8 @@
 #include <errno.h>
 #include <sched.h>
 
-#define PIECE 128        /* blocks taken at a time */
-#define THREAD_WORTH 512 /* a thread costs as much as looking at a few blocks */
+#define PIECE 32         /* blocks taken at a time */
+#define THREAD_WORTH 128 /* a thread costs as much as looking at a few blocks */
 
 static int read_item(const struct survey *s, struct survey_item *item) {
         unsigned flags = s->flags & SURVEY_REMOVABLE ? SYSFS_REMOVABLE : 0;

@@ -7,7 +7,7 @@ import re
 import shutil
 import subprocess
 
-from .tree import BUDDYINFO, GIB, MIB, ZONEINFO, machine
+from .tree import GIB, MIB, machine
 
 BLOCK = 128 * MIB
 
@@ -333,71 +333,6 @@ def case_explain_offline(checks, ctl):
     checks.expect(result.status == 1 and "absent.conf" in result.err and result.out == "", "no policy: exit 1", result)
     result = ctl.run("explain", 1, "--config", ctl.file("bad.conf", "version = 1;\nrulez = 3;\n"), tree=tree)
     checks.expect(result.status == 1 and "bad.conf:2:" in result.err, "a bad policy: exit 1 and its lines", result)
-
-
-# -- zones, buddy
-
-def case_zones(checks, ctl):
-    tree = machine(ctl.tree())
-    answer = ctl.run("zones", "--json", tree=tree).json
-    checks.equal("keys", list(answer), ["page_size", "zones", "nodes"])
-    checks.equal("a captured system does not tell its page size", answer["page_size"], None)
-    counters = answer["zones"][0].pop("counters")
-    checks.equal("a zone", answer["zones"][0], {
-        "node": 0, "zone": "Normal", "free": 1000, "min": 10, "low": 20, "high": 30, "spanned": 32768, "present": 32000,
-        "managed": 31000, "protection": [0, 0, 7]})
-    checks.equal("its counters, and not the node's", counters, {
-        "boost": 0, "cma": 0, "nr_free_pages": 1000, "nr_zspages": 3, "node_unreclaimable": 0, "start_pfn": 4096})
-    checks.equal("the nodes' counters", answer["nodes"],
-                 [{"node": 0, "counters": {"nr_inactive_anon": 17, "nr_dirtied": 4096}}])
-    checks.equal("one node", [z["zone"] for z in ctl.run("zones", "1", "--json", tree=tree).json["zones"]], ["Movable"])
-    table = ctl.run("zones", tree=tree)
-    checks.equal("heading", table.rows[0], "NODE ZONE FREE MIN LOW HIGH SPANNED PRESENT MANAGED".split())
-    checks.equal("a line, in pages", table.rows[1], "0 Normal 1000 10 20 30 32768 32000 31000".split())
-    checks.has("... which is said", table.out, "pages")
-    for node in ("node:1", "0-1"):
-        checks.equal(f"{node} is a node, too", ctl.run("zones", node, tree=tree).status, 0)
-    for node, status in (("9", 1), ("x", 2), ("", 2)):
-        result = ctl.run("zones", node, tree=tree)
-        checks.expect(result.status == status and result.out == "" and result.err, f"node {node!r}: exit {status}",
-                      result)
-    tree.statistics(zoneinfo=ZONEINFO.replace("nr_zspages   3", "nr_zspages   18446744073709551615"))
-    counters = ctl.run("zones", "--json", tree=tree).json["zones"][0]["counters"]
-    checks.expect(counters["nr_zspages"] > 1.8e19, "a counter below zero is not told as a small number", counters)
-
-
-def case_buddy(checks, ctl):
-    tree = machine(ctl.tree())
-    result = ctl.run("buddy", "--json", tree=tree)
-    checks.equal("JSON", result.json, {"zones": [
-        {"node": 0, "zone": "Normal", "free_blocks": [4, 2, 1], "free_pages": 12, "largest_order": 2,
-         "unusable": [0.0, 0.333333, 0.666667]},
-        {"node": 1, "zone": "Movable", "free_blocks": [0, 0, 0], "free_pages": 0, "largest_order": -1,
-         "unusable": [1.0, 1.0, 1.0]}]})
-    table = ctl.run("buddy", tree=tree)
-    checks.equal("heading with a column an order", table.rows[0], "NODE ZONE FREE LARGEST 0 1 2".split())
-    checks.equal("lines", table.rows[1:], [["0", "Normal", "12", "4", "4", "2", "1"],
-                                           ["1", "Movable", "0", "-", "0", "0", "0"]])
-    checks.equal("-o with all orders", ctl.run("buddy", "-n", "-o", "ORDERS,NODE", tree=tree).rows[0],
-                 ["4", "2", "1", "0"])
-    checks.equal("one node", len(ctl.run("buddy", "1", "--json", tree=tree).json["zones"]), 1)
-
-
-def case_statistics_malformed(checks, ctl):
-    tree = machine(ctl.tree())
-    names = {"zones": "zoneinfo", "buddy": "buddyinfo"}
-    for verb, text, line in (("zones", ZONEINFO.replace("low      20", "low      twenty"), 8),
-                             ("zones", ZONEINFO[:300], 14), ("zones", "", 1), ("zones", "\0\xff", 1),
-                             ("buddy", BUDDYINFO + "Node 2, zone Normal 1 2\n", 3), ("buddy", BUDDYINFO[:-3], 2),
-                             ("buddy", "", 1), ("buddy", "Node 0, zone Normal 99999999999999999999\n", 1)):
-        tree.statistics(**{names[verb]: text})
-        result = ctl.run(verb, tree=tree)
-        checks.expect(result.status == 1 and result.out == "" and
-                      re.match(rf"memhpctl: /proc/{names[verb]}:{line}: malformed", result.err),
-                      f"{verb}: {text[-24:]!r}: exit 1 and the line", result)
-    tree.remove("proc/zoneinfo")
-    result = ctl.run("zones", tree=tree)
-    checks.expect(result.status == 1 and "/proc/zoneinfo: cannot be read" in result.err, "a missing file", result)
 
 
 # -- check, help, usage, output

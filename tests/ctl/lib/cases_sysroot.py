@@ -68,7 +68,7 @@ def check_whole(checks, ctl, tree, device_memory=(), memmap=0, refused=()):
                  [bool(e["caveat"]) for e in explained], [b["source"] == "unknown" for b in system.blocks])
     if os.path.exists(os.path.join(tree.root, "proc/zoneinfo")):
         zones, nodes = system.zones()
-        seen = ctl.run("zones", "--json", tree=tree).json
+        seen = ctl.run("zones", "--json", "--all", tree=tree).json
         checks.equal("zones: every figure", (seen["page_size"], seen["zones"], seen["nodes"]),
                      (system.page_size, zones, nodes))
         checks.equal("buddy: every figure", ctl.run("buddy", "--json", tree=tree).json["zones"], system.buddy())

@@ -170,8 +170,17 @@ class System:
             figures.update(_figures(tail, 6))
             figures.update(_figures(tail, 2))
             protection = re.search(r"protection: \((.*)\)", tail).group(1)
+            pagesets = []
+            for line in re.findall(r"^(?:    cpu|  vm stats threshold| {10,}\w+): +\d+$", tail.partition("  pagesets\n")[2],
+                                   re.MULTILINE):
+                key, value = line.strip().split(":")
+                if key == "cpu":
+                    pagesets.append({})
+                pagesets[-1][key.replace(" ", "_")] = int(value)
             zones.append({"node": int(node), "zone": zone, **known,
-                          "protection": [int(n) for n in protection.split(", ")], "counters": figures})
+                          "distance": {k: known["free"] - known[k] for k in ("min", "low", "high")},
+                          "protection": [int(n) for n in protection.split(", ")], "counters": figures,
+                          "pcp_free": sum(p["count"] for p in pagesets), "pagesets": pagesets})
         return zones, nodes
 
 

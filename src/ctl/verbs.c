@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <limits.h>
+#include <string.h>
+
+#include "core/words.h"
+#include "ctl/verb.h"
+
+const struct verb verbs[] = {
+        { "list", "[SEL]", "memory blocks as merged ranges", verb_list, 0, 1,
+          OPTIONS_COLUMNS | OPTIONS_SPLIT | OPTIONS_ALL, VERB_SELECTOR | VERB_PAGER, &list_columns },
+        { "show", "SEL", "all facts of each block, and a summary of a device or node", verb_show, 1, 1,
+          0, VERB_SELECTOR | VERB_PAGER, NULL },
+        { "explain", "SEL", "what the policy wants for each block, by which rule, and why", verb_explain, 1, 1,
+          OPTIONS_ALL, VERB_SELECTOR | VERB_PAGER, NULL },
+        { "simulate", "SPEC...", "what the policy would do with memory that is not plugged yet", verb_simulate, 1, UINT_MAX,
+          OPTIONS_COLUMNS, VERB_SPEC | VERB_PAGER, &simulate_columns },
+        { "zones", "[NODE]", "the memory of each zone, and its watermarks", verb_zones, 0, 1,
+          OPTIONS_COLUMNS | OPTIONS_ALL | OPTIONS_WATCH, VERB_NODE | VERB_PAGER, &zones_columns },
+        { "buddy", "[NODE]", "free blocks of each order in each zone", verb_buddy, 0, 1,
+          OPTIONS_COLUMNS | OPTIONS_WATCH, VERB_NODE | VERB_PAGER, &buddy_columns },
+        { "check", "[FILE]", "check a configuration, the system's or this file", verb_check, 0, 1,
+          0, VERB_FILE, NULL },
+        { "hold", "[SEL [REASON]]", "let new blocks wait; without a selector, list what waits", verb_hold, 0, 2,
+          OPTIONS_COLUMNS | OPTIONS_FOR, VERB_SELECTOR, &hold_columns },
+        { "release", "ID", "end a hold, or all of them", verb_release, 1, 1,
+          0, VERB_HOLD, NULL },
+        { "help", "[VERB]", "what memhpctl can do, or one of its verbs", verb_help, 0, 1,
+          0, VERB_NAME, NULL },
+};
+
+const size_t n_verbs = ARRAY_SIZE(verbs);
+
+const struct verb *verb_find(const char *name) {
+        const char *names[ARRAY_SIZE(verbs)], *close;
+
+        for (size_t i = 0; i < ARRAY_SIZE(verbs); i++) {
+                if (strcmp(verbs[i].name, name) == 0)
+                        return &verbs[i];
+                names[i] = verbs[i].name;
+        }
+        close = closest_word(name, names, ARRAY_SIZE(names));
+        if (close)
+                complain("%s: no such verb; did you mean \"%s\"?", name, close);
+        else
+                complain("%s: no such verb; \"memhpctl help\" lists them", name);
+        return NULL;
+}
