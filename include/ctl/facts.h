@@ -29,10 +29,8 @@ struct facts {
         struct node_map nodes;
         bool has_map, has_firmware_nodes;
         uint32_t *indices;
-        size_t n, next;
-        struct survey survey; /* under way: of the blocks before indices[next] */
-        struct survey_item *items; /* looked at: items[at] comes next */
-        size_t n_items, at;
+        size_t n;
+        struct survey *survey; /* NULL: not begun */
         int16_t tiers[NODES_MAX];
         bool has_tiers;
         size_t n_found, n_failed;

@@ -71,9 +71,9 @@ struct manager {
 
 uint64_t manager_now_usec(const struct manager *m);
 
-/* Look at a block and do what the policy says. nodes: NULL, or the nodes of all blocks if they were just read.
+/* Look at a block and do what the policy says. item: NULL, or what it was like a moment ago.
  * -EAGAIN: the kernel is not done with it; look again in a moment. The entry may be gone afterwards. */
-int manager_process(struct manager *m, struct entry *e, const struct node_map *nodes);
+int manager_process(struct manager *m, struct entry *e, const struct survey_item *item);
 void manager_enqueue(struct manager *m, struct entry *e);
 /* What became of the block, for people. */
 void manager_report(struct manager *m, struct entry *e, zone_mask zones, uint64_t write_usec);

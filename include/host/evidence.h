@@ -32,3 +32,5 @@ void evidence_complete(struct evidence_cache *c, uint32_t index, enum arrival ar
 
 /* Evidence and judgement into b->source and b->device. */
 int evidence_read_origin(struct evidence_cache *c, enum arrival arrival, struct block *b);
+void evidence_find_origin(struct evidence_cache *c, enum arrival arrival, const char firmware_node[static DEVICE_NAME_MAX],
+                          struct block *b);

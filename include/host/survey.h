@@ -1,43 +1,35 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* Many blocks at once, by as many threads as there are processors: a large machine has half a million of them, and what each
- * takes is system calls. */
-
-#include <pthread.h>
-#include <stdatomic.h>
+/* Many blocks one after the other, looked at ahead by as many threads as there are processors: a large machine has half a
+ * million of them, and what each takes is system calls. */
 
 #include "host/sysfs.h"
 
-#define SURVEY_THREADS_MAX 8 /* beyond that they wait for each other in the kernel */
-
 struct survey_item {
-        uint32_t index;   /* which block; the rest is filled in */
-        int error;        /* 0 or negative errno, as of sysfs_read_block(); the others are valid if it is 0 */
+        uint32_t index;
+        int error; /* 0 or negative errno, as of sysfs_read_block(); the rest is valid if it is 0. -ESTALE: look again */
         struct block block;
-        char firmware_node[DEVICE_NAME_MAX];
+        char firmware_node[DEVICE_NAME_MAX]; /* "" unless asked for */
 };
 
 enum {
         SURVEY_REMOVABLE = 1 << 0,
-        SURVEY_FIRMWARE_NODE = 1 << 1,
-        SURVEY_UNLINKED = 1 << 2, /* a block without a node is no error: its nodes and zones stay unknown */
+        SURVEY_IDENTITY = 1 << 1,
+        SURVEY_FIRMWARE_NODE = 1 << 2,
+        SURVEY_UNLINKED = 1 << 3, /* a block without a node is no error: its nodes and zones stay unknown */
 };
 
-/* One look at n blocks. Set what is above the line, and begin; the items are the survey's until it has ended. */
-struct survey {
-        const struct sysfs *fs;
-        const struct node_map *nodes; /* NULL, or the nodes of all blocks; who is not among them is looked at by itself */
-        unsigned flags;
-        struct survey_item *items;
-        size_t n;
-        /* ---- */
-        atomic_size_t next;
-        pthread_t threads[SURVEY_THREADS_MAX];
-        size_t n_threads;
-};
+struct survey;
 
-/* The other processors are at it, and the caller may do something else. */
-void survey_begin(struct survey *s);
-/* Take part until it is done. */
-void survey_end(struct survey *s);
+/* nodes: NULL, or the nodes of all blocks; who is not among them is looked at by itself. Both they and the indices must stay as
+ * they are until the survey is freed. 0 or -ENOMEM. */
+int survey_new(const struct sysfs *fs, const struct node_map *nodes, unsigned flags, const uint32_t *indices, size_t n,
+               struct survey **ret);
+void survey_free(struct survey *s);
+DEFINE_CLEANUP(struct survey, survey_free)
+
+/* The next block of the indices, good until the next call; NULL: that was all. */
+const struct survey_item *survey_next(struct survey *s);
+/* Something has changed: what was looked at before is -ESTALE. */
+void survey_distrust(struct survey *s);

@@ -7,8 +7,6 @@
 
 /* From here on it is cheaper to list every node once than to look for the links of each block. */
 #define NODE_MAP_WORTH 32
-/* Blocks read at a time: enough for the processors to share, little memory. */
-#define AHEAD 512
 
 enum status system_open(const char *sysroot, struct sysfs **ret) {
         int r;
@@ -99,10 +97,7 @@ enum status facts_open(struct facts *f, const char *sysroot, const char *selecto
 }
 
 void facts_done(struct facts *f) {
-        if (f->survey.items)
-                survey_end(&f->survey);
-        free(f->survey.items);
-        free(f->items);
+        survey_free(f->survey);
         evidence_done(&f->evidence);
         node_map_done(&f->nodes);
         free(f->indices);
@@ -136,52 +131,13 @@ static void complete_fact(struct facts *f, const struct survey_item *item, struc
         ret->block.tier = block_tier(f, &ret->block);
 }
 
-static struct survey_item *new_items(const struct facts *f) {
-        struct survey_item *items = calloc(MIN(f->n, (size_t) AHEAD) + 1, sizeof(*items));
-
-        if (!items)
-                out_of_memory();
-        return items;
-}
-
-/* Look at the blocks after these while these are being worked on. */
-static void look_ahead(struct facts *f) {
-        struct survey *s = &f->survey;
-
-        s->n = MIN(f->n - f->next, (size_t) AHEAD);
-        for (size_t i = 0; i < s->n; i++)
-                s->items[i].index = f->indices[f->next++];
-        survey_begin(s);
-}
-
-static void begin_survey(struct facts *f) {
-        f->survey = (struct survey) {
-                .fs = f->fs,
-                .nodes = f->has_map ? &f->nodes : NULL,
-                .flags = SURVEY_UNLINKED | (f->needs & FACTS_REMOVABLE ? SURVEY_REMOVABLE : 0) |
-                         (f->has_firmware_nodes ? SURVEY_FIRMWARE_NODE : 0),
-                .items = new_items(f),
-        };
-        f->items = new_items(f);
-        look_ahead(f);
-}
-
 static const struct survey_item *next_item(struct facts *f) {
-        if (!f->items)
-                begin_survey(f);
-        if (f->at == f->n_items) {
-                struct survey_item *done = f->survey.items;
+        unsigned flags = SURVEY_UNLINKED | (f->needs & FACTS_REMOVABLE ? SURVEY_REMOVABLE : 0) |
+                         (f->has_firmware_nodes ? SURVEY_FIRMWARE_NODE : 0);
 
-                survey_end(&f->survey);
-                f->survey.items = f->items;
-                f->items = done;
-                f->n_items = f->survey.n;
-                f->at = 0;
-                if (f->n_items == 0)
-                        return NULL;
-                look_ahead(f);
-        }
-        return &f->items[f->at++];
+        if (!f->survey && survey_new(f->fs, f->has_map ? &f->nodes : NULL, flags, f->indices, f->n, &f->survey) < 0)
+                out_of_memory();
+        return survey_next(f->survey);
 }
 
 bool facts_next(struct facts *f, struct fact *ret) {

@@ -34,7 +34,7 @@ static void forget_swept(struct entry *e, void *userdata) {
         manager_note_gone(m, e);
 }
 
-static void scan_visit(struct manager *m, uint32_t block) {
+static void scan_visit(struct manager *m, uint32_t block, const struct survey_item *item) {
         struct entry *e = manager_meet_block(m, block);
 
         if (!e)
@@ -52,7 +52,7 @@ static void scan_visit(struct manager *m, uint32_t block) {
                 e->arrival = ARRIVAL_HOT;
         } else
                 keep_recall(&m->keep, e);
-        if (manager_process(m, e, &m->scan.nodes) == -EAGAIN) {
+        if (manager_process(m, e, item) == -EAGAIN) {
                 e->stage = STAGE_IDLE;
                 manager_enqueue(m, e);
         }
@@ -99,6 +99,7 @@ static void scan_finish(struct manager *m) {
 }
 
 static void scan_work(struct manager *m) {
+        const struct survey_item *item;
         uint32_t block;
         int r;
 
@@ -106,18 +107,18 @@ static void scan_work(struct manager *m) {
                 evidence_expire(&m->evidence);
                 m->counters.rescans++;
                 m->last_add_usec = MAX(m->last_add_usec, m->started ? 0 : manager_now_usec(m));
-                r = scan_begin(&m->scan, m->fs, manager_now_usec(m));
+                r = scan_begin(&m->scan, m->fs, !m->started, manager_now_usec(m));
                 if (r < 0) {
                         journal_print(LOG_ERR, MESSAGE_FAILED, "cannot list memory blocks: %s; trying again", strerror(-r));
                         return;
                 }
         }
         for (int i = 0; i < WORK_BUDGET && apply_pending(m->apply) < PENDING_MAX; i++) {
-                if (!scan_next(&m->scan, &block)) {
+                if (!scan_next(&m->scan, &block, &item)) {
                         scan_finish(m);
                         return;
                 }
-                scan_visit(m, block);
+                scan_visit(m, block, item);
         }
 }
 

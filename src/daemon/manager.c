@@ -88,12 +88,16 @@ static bool may_still_get_source(const struct manager *m, const struct entry *e,
 }
 
 /* -EAGAIN: the kernel has not linked the block to its node, or to what it came from, yet. */
-static int facts_read_block(struct manager *m, struct entry *e, const struct node_map *nodes, struct block *ret) {
+static int facts_read_block(struct manager *m, struct entry *e, const struct survey_item *item, struct block *ret) {
         bool is_new = !e->known;
         struct block b;
         int r;
 
-        r = sysfs_read_block(m->fs, e->block, nodes, e->identity ? 0 : SYSFS_IDENTITY | SYSFS_REMOVABLE, &b);
+        if (item) {
+                b = item->block;
+                r = item->error;
+        } else
+                r = sysfs_read_block(m->fs, e->block, NULL, e->identity ? 0 : SYSFS_IDENTITY | SYSFS_REMOVABLE, &b);
         if (r == -EAGAIN && !may_still_settle(m, e, SETTLE_CAP_USEC))
                 r = sysfs_read_block_state(m->fs, e->block, &b);
         if (r < 0)
@@ -102,7 +106,10 @@ static int facts_read_block(struct manager *m, struct entry *e, const struct nod
                 e->arrival = ARRIVAL_BEFORE; /* by whom, nobody can tell */
         if (!e->known && !m->started && b.state == BLOCK_OFFLINE && m->evidence.machine != MACHINE_PLAIN)
                 e->arrival = ARRIVAL_HOT; /* what balloons and standby memory look like before anybody used them */
-        r = evidence_read_origin(&m->evidence, (enum arrival) e->arrival, &b);
+        if (item)
+                evidence_find_origin(&m->evidence, (enum arrival) e->arrival, item->firmware_node, &b);
+        else
+                r = evidence_read_origin(&m->evidence, (enum arrival) e->arrival, &b);
         if (r < 0)
                 return r;
         if (may_still_get_source(m, e, &b))
@@ -221,14 +228,14 @@ static void entry_submit(struct manager *m, struct entry *e) {
         m->counters.writes++;
 }
 
-int manager_process(struct manager *m, struct entry *e, const struct node_map *nodes) {
+int manager_process(struct manager *m, struct entry *e, const struct survey_item *item) {
         struct decision before = { .action = (enum action) e->action, .reason = (enum reason) e->reason, .rule = e->rule };
         struct decision decision;
         struct block block;
         bool decided = e->decided;
         int r;
 
-        r = facts_read_block(m, e, nodes, &block);
+        r = facts_read_block(m, e, item, &block);
         if (r == -ENOENT) {
                 manager_forget_block(m, e); /* unplugged under us: not an error */
                 return 0;
@@ -428,6 +435,7 @@ void manager_handle_event(struct manager *m, const struct uevent *event) {
         struct entry *e;
 
         m->counters.events++;
+        scan_note_event(&m->scan);
         switch (event->type) {
         case UEVENT_ADD:
                 handle_add(m, event->block);

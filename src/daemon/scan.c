@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "daemon/scan.h"
 
+#include <errno.h>
+
 static void drop_lists(struct scan *s) {
+        survey_free(s->survey);
+        s->survey = NULL;
         node_map_done(&s->nodes);
         free(s->indices);
         s->indices = NULL;
@@ -28,7 +32,8 @@ bool scan_is_due(const struct scan *s, uint64_t now, uint64_t *ret_when) {
         return false;
 }
 
-int scan_begin(struct scan *s, const struct sysfs *fs, uint64_t now) {
+int scan_begin(struct scan *s, const struct sysfs *fs, bool first, uint64_t now) {
+        unsigned flags = SURVEY_IDENTITY | SURVEY_REMOVABLE | SURVEY_FIRMWARE_NODE;
         int r;
 
         s->begun_usec = now;
@@ -36,6 +41,11 @@ int scan_begin(struct scan *s, const struct sysfs *fs, uint64_t now) {
         r = sysfs_read_indices(fs, &s->indices, &s->n);
         if (r >= 0)
                 r = sysfs_read_node_map(fs, &s->nodes);
+        if (r >= 0 && first) {
+                if (!sysfs_may_have_firmware_nodes(fs))
+                        flags &= ~SURVEY_FIRMWARE_NODE;
+                r = survey_new(fs, s->nodes.n ? &s->nodes : NULL, flags, s->indices, s->n, &s->survey);
+        }
         if (r < 0) {
                 drop_lists(s);
                 return r;
@@ -55,12 +65,20 @@ bool scan_lists(const struct scan *s, uint32_t block) {
         return s->next < s->n && bsearch(&block, s->indices + s->next, s->n - s->next, sizeof(block), compare_u32);
 }
 
-bool scan_next(struct scan *s, uint32_t *ret) {
+bool scan_next(struct scan *s, uint32_t *ret, const struct survey_item **ret_item) {
+        const struct survey_item *item = s->survey ? survey_next(s->survey) : NULL;
+
         if (s->next < s->n) {
                 *ret = s->indices[s->next++];
+                *ret_item = item && item->error != -ESTALE ? item : NULL;
                 return true;
         }
         drop_lists(s);
         s->active = false;
         return false;
+}
+
+void scan_note_event(struct scan *s) {
+        if (s->survey)
+                survey_distrust(s->survey);
 }

@@ -69,18 +69,26 @@ int evidence_read(struct evidence_cache *c, uint32_t index, enum arrival arrival
         return 0;
 }
 
-int evidence_read_origin(struct evidence_cache *c, enum arrival arrival, struct block *b) {
+void evidence_find_origin(struct evidence_cache *c, enum arrival arrival, const char firmware_node[static DEVICE_NAME_MAX],
+                          struct block *b) {
         struct evidence e;
         struct origin o;
-        int r;
 
-        r = evidence_read(c, b->index, arrival, &e);
-        if (r < 0)
-                return r;
+        memcpy(e.firmware_node, firmware_node, DEVICE_NAME_MAX);
+        evidence_complete(c, b->index, arrival, &e);
         source_classify(&e, &o);
         b->source = o.source;
         memcpy(b->device, o.device, sizeof(b->device));
         b->device_size = o.size;
         b->source_hidden = o.source == SOURCE_UNKNOWN && (!c->iomem_valid || c->iomem.hidden);
-        return 0;
+}
+
+int evidence_read_origin(struct evidence_cache *c, enum arrival arrival, struct block *b) {
+        char firmware_node[DEVICE_NAME_MAX];
+        int r;
+
+        r = sysfs_read_firmware_node(c->fs, b->index, firmware_node);
+        if (r >= 0)
+                evidence_find_origin(c, arrival, firmware_node, b);
+        return r;
 }
