@@ -192,6 +192,7 @@ int __wrap_manager_new(sd_event *event, const struct manager_options *options, s
 
         set_up();
         fake.root = fakeroot_path(f);
+        fake.privileged = NULL;
         r = __real_manager_new(event, &fake, &manager);
         if (r >= 0)
                 r = sd_event_add_io(event, &event_source, fakeroot_event_fd(f), EPOLLIN, on_kernel_event, NULL);

@@ -14,6 +14,7 @@
 #include "core/problems.h"
 #include "core/registry.h"
 #include "host/evidence.h"
+#include "host/privileged.h"
 #include "host/uevent.h"
 
 struct manager;
@@ -21,6 +22,7 @@ struct manager;
 struct manager_options {
         const char *root;   /* "/" or a captured or fake tree; uevents are watched on "/" only */
         const char *config; /* NULL: the usual places */
+        struct privileged *privileged; /* what it takes out of there is its own; NULL: it opens files as it may */
 };
 
 struct manager_counters {

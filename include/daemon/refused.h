@@ -13,6 +13,6 @@ struct refused {
         sd_event_source *log_source, *tell_timer;
 };
 
-/* Says so if the log cannot be read, and goes on without. root: "/" or a captured tree, which is read once. */
-int refused_start(struct refused *r, sd_event *event, const char *root);
+/* r->fd is the log (host/kmsg.h). Says so if it cannot be read, and goes on without; -ENOENT is not worth a word. */
+int refused_start(struct refused *r, sd_event *event);
 void refused_stop(struct refused *r);

@@ -9,6 +9,8 @@
 /* A descriptor at the oldest record still there, or negative errno (-EPERM without the right to read it). It becomes
  * readable when there is more. root: "/" or a captured tree, where the file ends. */
 int kmsg_open(const char *root);
+/* The same for a descriptor that somebody else opened, and may have read. 0 or negative errno. */
+int kmsg_rewind(int fd);
 
 /* The next record: 1 and *ret, which mostly is KERNLOG_OTHER · 0: none now · negative errno. Records that were overwritten
  * before they could be read are skipped. */

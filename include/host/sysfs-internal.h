@@ -11,6 +11,7 @@ struct sysfs {
         int memory_fd;
         uint64_t block_size;
         bool has_nodes; /* the kernel has NUMA: blocks get a link to their node */
+        int text_fds[_SYSFS_TEXT_MAX]; /* negative: opened by its path, each time */
         char root[];
 };
 

@@ -73,6 +73,9 @@ int sysfs_read_identity(const struct sysfs *fs, uint32_t index, uint64_t *ret);
  * does not, or it is no dax device. */
 int sysfs_write_dax_state(const struct sysfs *fs, const char *device, const char *word);
 
+/* Have the kernel send a uevent about the block ("change"). */
+int sysfs_request_uevent(const struct sysfs *fs, uint32_t index);
+
 /* Whether the daemon could write states at all (as root: is /sys mounted read-only?). 0 or -errno. */
 int sysfs_check_writable(const struct sysfs *fs);
 
@@ -112,4 +115,9 @@ enum sysfs_text {
 };
 
 const char *sysfs_text_path(enum sysfs_text which) _const_; /* for messages */
+/* A descriptor of the running system's, or negative errno. What its reader is shown goes by who opened it. */
+int sysfs_open_text(enum sysfs_text which);
+/* From now on read this descriptor, from its beginning each time, instead of opening the file: it was opened by somebody who
+ * is shown more. It belongs to fs. Before anybody else uses fs. */
+void sysfs_set_text(struct sysfs *fs, enum sysfs_text which, int fd);
 int sysfs_read_text(const struct sysfs *fs, enum sysfs_text which, char **ret, size_t *ret_size);

@@ -26,14 +26,19 @@ struct uevent {
 
 struct uevent_monitor;
 
-/* Receives from the moment it returns: create it before the first scan. receive_buffer: bytes to ask for. */
-int uevent_monitor_new(size_t receive_buffer, struct uevent_monitor **ret);
+/* Receives from the moment it returns: create it before the first scan. fd: a socket for the kernel's uevents that somebody
+ * else bound, which then belongs to the monitor in any case; negative: one of its own. receive_buffer: bytes to ask for. */
+int uevent_monitor_new(int fd, size_t receive_buffer, struct uevent_monitor **ret);
 void uevent_monitor_free(struct uevent_monitor *m);
 DEFINE_CLEANUP(struct uevent_monitor, uevent_monitor_free)
 
 int uevent_monitor_fd(const struct uevent_monitor *m) _pure_;
 /* The receive buffer that the kernel granted, in bytes of its own accounting (832 a memory event on 64-bit). */
 size_t uevent_monitor_receive_buffer(const struct uevent_monitor *m);
+
+/* Somebody has the kernel send an event about this block now (sysfs_request_uevent()): does it come? Events before it are
+ * dropped. 0 · -ETIMEDOUT: it does not · other negative errno as of uevent_receive(). */
+int uevent_monitor_expect(struct uevent_monitor *m, uint32_t block, int timeout_msec);
 
 /* 1: an event · 0: none waits · negative errno: the socket is broken. */
 int uevent_receive(struct uevent_monitor *m, struct uevent *ret);

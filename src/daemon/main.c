@@ -15,8 +15,9 @@
 #include "daemon/manager.h"
 #include "host/rundir.h"
 
-/* sysexits.h: systemd shows the name (EX_CONFIG 78), and Restart= may tell it from a crash. */
+/* sysexits.h: systemd shows the names, and Restart= may tell them from a crash: trying again does not help. */
 #define EXIT_CONFIG 78
+#define EXIT_NOPERM 77
 
 static const char help_text[] =
         "Usage: memhpd [OPTION…]\n"
@@ -91,11 +92,27 @@ static int block_signals(void) {
         return sigprocmask(SIG_BLOCK, &set, NULL) < 0 ? -errno : 0;
 }
 
-static int run(const struct manager_options *options) {
+/* First of all: what is done with capabilities had better be little. */
+static int open_privileged(const char *root, struct privileged *ret) {
+        int r;
+
+        privileged_open(root, ret);
+        r = privileges_drop();
+        if (r < 0)
+                journal_print(LOG_ERR, MESSAGE_FAILED, "not started: capabilities cannot be dropped: %s", strerror(-r));
+        return r;
+}
+
+static int run(struct manager_options *options) {
+        _cleanup_(privileged_done) struct privileged privileged = {};
         _cleanup_(manager_freep) struct manager *m = NULL;
         _cleanup_(sd_event_unrefp) sd_event *event = NULL;
         int r;
 
+        r = open_privileged(options->root, &privileged);
+        if (r < 0)
+                return r;
+        options->privileged = &privileged;
         r = block_signals();
         if (r >= 0)
                 r = sd_event_default(&event);
@@ -137,6 +154,20 @@ static int restore(const char *root) {
         return dir_fd < 0 ? dir_fd : auto_online_restore(fs, dir_fd);
 }
 
+static int exit_status(int r) {
+        switch (r) {
+        case -EBADMSG:
+                return EXIT_CONFIG;
+        case -EACCES:
+        case -EPERM:
+        case -EROFS:
+        case -ENOTCONN:
+                return EXIT_NOPERM;
+        default:
+                return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+        }
+}
+
 int main(int argc, char **argv) {
         struct manager_options options = { .root = "/" };
         bool only_restore = false;
@@ -147,6 +178,5 @@ int main(int argc, char **argv) {
                 return r < 0 ? 2 : EXIT_SUCCESS;
         if (only_restore)
                 return restore(options.root) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
-        r = run(&options);
-        return r == -EBADMSG ? EXIT_CONFIG : r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+        return exit_status(run(&options));
 }

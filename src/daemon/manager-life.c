@@ -50,6 +50,20 @@ static int open_system(struct manager *m, const char *root) {
         return r;
 }
 
+static int take_privileged(struct manager *m, struct privileged *p) {
+        const bool watches = strcmp(sysfs_root(m->fs), "/") == 0;
+
+        if (watches && !p->monitor) {
+                journal_print(LOG_ERR, MESSAGE_FAILED, "cannot watch for uevents: %s", strerror(-p->monitor_error));
+                return p->monitor_error;
+        }
+        if (p->iomem_fd >= 0)
+                sysfs_set_text(m->fs, SYSFS_IOMEM, TAKE(p->iomem_fd, -ENOENT));
+        m->refused.fd = TAKE(p->kmsg_fd, -ENOENT);
+        m->monitor = TAKE_PTR(p->monitor);
+        return 0;
+}
+
 int manager_new(sd_event *event, const struct manager_options *options, struct manager **ret) {
         _cleanup_(manager_freep) struct manager *m = NULL;
         int r;
@@ -63,6 +77,10 @@ int manager_new(sd_event *event, const struct manager_options *options, struct m
         if (options->config && !(m->config = strdup(options->config)))
                 return -ENOMEM;
         r = open_system(m, options->root);
+        if (r < 0)
+                return r;
+        if (options->privileged)
+                r = take_privileged(m, options->privileged);
         if (r < 0)
                 return r;
         evidence_init(&m->evidence, m->fs);
@@ -88,7 +106,7 @@ int manager_start(struct manager *m) {
         int r;
 
         /* Watch before looking, so that nothing falls between the two. */
-        if (strcmp(sysfs_root(m->fs), "/") == 0) {
+        if (m->monitor) {
                 r = manager_watch(m);
                 if (r < 0)
                         return r;
@@ -97,7 +115,7 @@ int manager_start(struct manager *m) {
         r = manager_start_holds(m);
         if (r < 0)
                 return r;
-        r = refused_start(&m->refused, m->event, sysfs_root(m->fs));
+        r = refused_start(&m->refused, m->event);
         if (r < 0)
                 return r;
         if (bus_is_wanted(sysfs_root(m->fs))) {

@@ -9,7 +9,8 @@
 #include "daemon/journal.h"
 #include "daemon/manager-internal.h"
 
-#define RECEIVE_BUFFER (128u * 1024 * 1024)
+#define RECEIVE_BUFFER (128u * 1024 * 1024) /* what host/privileged.c asks for, and systemd/memhpd-uevents.socket */
+#define PROOF_TIMEOUT_MSEC 1000 /* it is there before the write that asks for it returns; a bound, not a delay */
 #define EVENT_BUDGET 512 /* events taken before others get their turn */
 #define WORK_BUDGET 64   /* blocks looked at before events get theirs */
 #define SETTLE_STEP_USEC 1000
@@ -69,7 +70,7 @@ static void warn_of_hidden_iomem(const struct manager *m) {
         else if (c->iomem_error < 0 || (c->iomem_valid && c->iomem.hidden))
                 journal_print(LOG_WARNING, MESSAGE_WARNING, "%s %s: sources other than DIMMs cannot be told, and rules about "
                               "them do not hold", path,
-                              c->iomem_error < 0 ? strerror(-c->iomem_error) : "shows no addresses (CAP_SYS_ADMIN)");
+                              c->iomem_error < 0 ? strerror(-c->iomem_error) : "shows no addresses (opening it takes CAP_SYS_ADMIN)");
 }
 
 static void warn_of_small_buffer(const struct manager *m) {
@@ -363,10 +364,28 @@ int manager_add_sources(struct manager *m) {
         return r;
 }
 
+/* Sockets can be had where no event ever comes, as in the network namespace of a container: let the kernel send one. */
+static int prove_uevents(struct manager *m) {
+        _cleanup_free_ uint32_t *indices = NULL;
+        size_t n;
+        int r;
+
+        r = sysfs_read_indices(m->fs, &indices, &n);
+        if (r < 0 || n == 0)
+                return r;
+        r = sysfs_request_uevent(m->fs, indices[0]);
+        return r < 0 ? r : uevent_monitor_expect(m->monitor, indices[0], PROOF_TIMEOUT_MSEC);
+}
+
 int manager_watch(struct manager *m) {
         int r;
 
-        r = uevent_monitor_new(RECEIVE_BUFFER, &m->monitor);
+        r = prove_uevents(m);
+        if (r == -ETIMEDOUT) {
+                journal_print(LOG_ERR, MESSAGE_FAILED, "uevents do not arrive: the kernel sends none to the network namespaces of "
+                              "user namespaces (containers); new memory would go unnoticed");
+                return -ENOTCONN;
+        }
         if (r >= 0)
                 r = sd_event_add_io(m->event, &m->uevent_source, uevent_monitor_fd(m->monitor), EPOLLIN, on_uevent, m);
         if (r >= 0)

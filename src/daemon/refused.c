@@ -54,7 +54,7 @@ static int on_log(sd_event_source *source, int fd, uint32_t revents, void *userd
         return 0;
 }
 
-int refused_start(struct refused *r, sd_event *event, const char *root) {
+int refused_start(struct refused *r, sd_event *event) {
         int error;
 
         error = sd_event_add_time(event, &r->tell_timer, CLOCK_MONOTONIC, UINT64_MAX, 0, on_tell, r);
@@ -62,9 +62,6 @@ int refused_start(struct refused *r, sd_event *event, const char *root) {
                 error = sd_event_source_set_enabled(r->tell_timer, SD_EVENT_OFF);
         if (error < 0)
                 return error;
-        if (strcmp(root, "/") != 0) /* a plain file cannot be waited for */
-                return 0;
-        r->fd = kmsg_open(root);
         if (r->fd < 0) {
                 if (r->fd != -ENOENT)
                         journal_print(LOG_NOTICE, MESSAGE_WARNING, "the kernel log cannot be read: %s; refused hot-adds go "

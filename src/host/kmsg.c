@@ -18,6 +18,14 @@ int kmsg_open(const char *root) {
         return fd < 0 ? -errno : fd;
 }
 
+int kmsg_rewind(int fd) {
+        int flags = fcntl(fd, F_GETFL);
+
+        if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0)
+                return -errno;
+        return lseek(fd, 0, SEEK_SET) < 0 ? -errno : 0;
+}
+
 int kmsg_next(int fd, struct kernlog_line *ret) {
         char record[RECORD_MAX];
 

@@ -103,12 +103,26 @@ const char *sysfs_text_path(enum sysfs_text which) {
         return which < _SYSFS_TEXT_MAX ? text_paths[which] : NULL;
 }
 
+int sysfs_open_text(enum sysfs_text which) {
+        int fd = open(text_paths[which], O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+
+        return fd < 0 ? -errno : fd;
+}
+
+void sysfs_set_text(struct sysfs *fs, enum sysfs_text which, int fd) {
+        closep(&fs->text_fds[which]);
+        fs->text_fds[which] = fd;
+}
+
 int sysfs_read_text(const struct sysfs *fs, enum sysfs_text which, char **ret, size_t *ret_size) {
-        _cleanup_close_ int fd = openat(fs->root_fd, text_paths[which] + 1, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+        _cleanup_close_ int opened = -1;
         _cleanup_free_ char *buf = NULL;
         size_t size = 0, capacity = 65536;
+        int fd = fs->text_fds[which];
         ssize_t n;
 
+        if (fd < 0)
+                fd = opened = openat(fs->root_fd, text_paths[which] + 1, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
         if (fd < 0)
                 return -errno;
         /* No stat(): files below /proc have no size. A 64-node zoneinfo is a few megabytes. */
@@ -120,7 +134,8 @@ int sysfs_read_text(const struct sysfs *fs, enum sysfs_text which, char **ret, s
                                 return -ENOMEM;
                         buf = p;
                 }
-                n = read(fd, buf + size, capacity - size);
+                /* By its place: from the beginning, however often the descriptor was read, and whoever shares it. */
+                n = pread(fd, buf + size, capacity - size, (off_t) size);
                 if (n < 0)
                         return -errno;
                 if (n == 0)

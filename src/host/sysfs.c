@@ -64,6 +64,8 @@ int sysfs_open_texts(const char *root, struct sysfs **ret) {
         if (!fs)
                 return -ENOMEM;
         *fs = (struct sysfs) { .root_fd = -1, .memory_fd = -1 };
+        for (size_t i = 0; i < ARRAY_SIZE(fs->text_fds); i++)
+                fs->text_fds[i] = -1;
         strcpy(fs->root, root);
         fs->root_fd = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
         if (fs->root_fd < 0)
@@ -96,6 +98,8 @@ int sysfs_open(const char *root, struct sysfs **ret) {
 void sysfs_close(struct sysfs *fs) {
         if (!fs)
                 return;
+        for (size_t i = 0; i < ARRAY_SIZE(fs->text_fds); i++)
+                closep(&fs->text_fds[i]);
         closep(&fs->memory_fd);
         closep(&fs->root_fd);
         free(fs);
@@ -374,6 +378,13 @@ int sysfs_write_dax_state(const struct sysfs *fs, const char *device, const char
                 return -ENOENT;
         snprintf(path, sizeof(path), "sys/bus/dax/devices/%s/state", device);
         return write_attribute(fs->root_fd, path, word);
+}
+
+int sysfs_request_uevent(const struct sysfs *fs, uint32_t index) {
+        char path[ATTRIBUTE_PATH_MAX];
+
+        attribute_path(path, index, "uevent");
+        return write_attribute(fs->memory_fd, path, "change");
 }
 
 static int visit_check_writable(const char *name, void *userdata) {

@@ -2,12 +2,18 @@
 #include "host/uevent.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <libudev.h>
 #include <limits.h>
+#include <linux/netlink.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 
 #include "core/parse.h"
+
+#define KERNEL_GROUP 1 /* udevd's own messages come in another */
 
 struct uevent_monitor {
         struct udev *udev;
@@ -18,8 +24,38 @@ static void udev_device_unrefp(struct udev_device **d) {
         udev_device_unref(*d);
 }
 
-int uevent_monitor_new(size_t receive_buffer, struct uevent_monitor **ret) {
+/* Sender's credentials are what libudev knows the kernel's messages by, and it must not wait for one. */
+static int prepare_socket(int fd) {
+        struct sockaddr_nl address = {};
+        socklen_t size = sizeof(address), int_size = sizeof(int);
+        int protocol = -1, on = 1, flags;
+
+        if (getsockname(fd, (struct sockaddr *) &address, &size) < 0 ||
+            getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &int_size) < 0)
+                return -errno;
+        if (address.nl_family != AF_NETLINK || protocol != NETLINK_KOBJECT_UEVENT || !(address.nl_groups & KERNEL_GROUP))
+                return -EPROTOTYPE;
+        flags = fcntl(fd, F_GETFL);
+        if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0 ||
+            setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)) < 0)
+                return -errno;
+        return 0;
+}
+
+/* libudev opens its socket itself and cannot be given another. But it knows it by its number only, so another one may take
+ * its place under that number. */
+static int replace_socket(struct udev_monitor *monitor, int fd) {
+        int r;
+
+        r = prepare_socket(fd);
+        if (r < 0)
+                return r;
+        return dup3(fd, udev_monitor_get_fd(monitor), O_CLOEXEC) < 0 ? -errno : 0;
+}
+
+int uevent_monitor_new(int fd, size_t receive_buffer, struct uevent_monitor **ret) {
         _cleanup_(uevent_monitor_freep) struct uevent_monitor *m = NULL;
+        _cleanup_close_ int given = fd;
         int r;
 
         m = calloc(1, sizeof(*m));
@@ -35,8 +71,11 @@ int uevent_monitor_new(size_t receive_buffer, struct uevent_monitor **ret) {
         if (r < 0)
                 return r;
         /* Without CAP_NET_ADMIN the kernel grants less (net.core.rmem_max); an overflow is then met by a rescan. */
-        (void) udev_monitor_set_receive_buffer_size(m->monitor, (int) MIN(receive_buffer, (size_t) INT_MAX));
+        if (given < 0)
+                (void) udev_monitor_set_receive_buffer_size(m->monitor, (int) MIN(receive_buffer, (size_t) INT_MAX));
         r = udev_monitor_enable_receiving(m->monitor);
+        if (r >= 0 && given >= 0)
+                r = replace_socket(m->monitor, given);
         if (r < 0)
                 return r;
         *ret = TAKE_PTR(m);
@@ -104,5 +143,33 @@ int uevent_receive(struct uevent_monitor *m, struct uevent *ret) {
                         /* A refused message leaves errno at random; whether there is another only a poll tells. */
                         return 0;
                 }
+        }
+}
+
+static uint64_t now_msec(void) {
+        struct timespec ts;
+
+        clock_gettime(CLOCK_MONOTONIC, &ts);
+        return (uint64_t) ts.tv_sec * 1000 + (uint64_t) ts.tv_nsec / 1000000;
+}
+
+int uevent_monitor_expect(struct uevent_monitor *m, uint32_t block, int timeout_msec) {
+        const uint64_t end = now_msec() + (uint64_t) timeout_msec;
+        struct pollfd p = { .fd = uevent_monitor_fd(m), .events = POLLIN };
+        struct uevent event;
+        int r;
+
+        for (;;) {
+                uint64_t now = now_msec();
+
+                r = uevent_receive(m, &event);
+                if (r < 0)
+                        return r;
+                if (r > 0 && (event.type == UEVENT_OVERFLOW || event.block == block))
+                        return 0;
+                if (r == 0 && now >= end)
+                        return -ETIMEDOUT;
+                if (r == 0 && poll(&p, 1, (int) (end - now)) < 0 && errno != EINTR)
+                        return -errno;
         }
 }

@@ -3,8 +3,9 @@
 #
 # Does the source keep to its layers? Usage: layering.sh [SOURCE-FOLDER] (default: $srcdir, else the current folder).
 #
-#  1. libudev.h is included by src/host/uevent.c alone; libconfig.h by include/host/conf-internal.h alone, and that by the
-#     two halves of the grammar, src/host/conf.c and src/host/conf-rules.c.
+#  1. libudev.h is included by src/host/uevent.c alone, cap-ng.h by src/host/privileged.c alone; libconfig.h by
+#     include/host/conf-internal.h alone, and that by the two halves of the grammar, src/host/conf.c and
+#     src/host/conf-rules.c.
 #  2. core includes nothing of host, daemon or ctl; host nothing of daemon or ctl; ctl nothing of daemon. Headers count
 #     with their layer (include/core with src/core …), since who includes one includes all that it includes.
 #  3. Paths of the kernel's files stand in src/host/sysfs*.c alone. A path is a string literal that begins with "sys/",
@@ -99,6 +100,7 @@ function check_line(text,    n, i, c, two, literal, rest) {
 
 BEGIN {
         owner["libudev.h"] = "src/host/uevent.c"
+        owner["cap-ng.h"] = "src/host/privileged.c"
         owner["libconfig.h"] = "include/host/conf-internal.h"
         owner["conf-internal.h"] = "src/host/conf.c src/host/conf-rules.c"
         forbidden["core", "host"] = forbidden["core", "daemon"] = forbidden["core", "ctl"] = 1
