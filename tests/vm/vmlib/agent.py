@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""What runs in the guest: PID 1, a shell loop that runs commands sent through a virtio port.
+"""What runs in the guest: a shell loop that runs commands sent through a virtio port. In a small guest it is PID 1, in one
+with a whole Debian a service.
 
 A port is no terminal: nothing echoes, nothing translates line ends. One request is one line,
 `ID SECONDS BASE64-OF-A-SCRIPT`; one answer is the line `ID STATUS LENGTH` and exactly LENGTH bytes of output.
@@ -7,14 +8,7 @@ A port is no terminal: nothing echoes, nothing translates line ends. One request
 
 PORT_NAME = "memhp.agent"
 
-INIT = r"""#!/bin/busybox sh
-export PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root
-mount -t proc proc /proc
-mount -t sysfs sysfs /sys
-mount -t devtmpfs dev /dev
-mount -t tmpfs -o mode=755 run /run
-mount -t tmpfs tmp /tmp
-
+LOOP = r"""
 for m in $(cat /etc/modules); do
         insmod /lib/memhp-modules/$m.ko || echo "agent: insmod $m failed"
 done
@@ -44,3 +38,12 @@ while :; do
         cat /tmp/.agent-out >&3
 done
 """.replace("@PORT@", PORT_NAME)
+
+INIT = r"""#!/bin/busybox sh
+export PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root
+mount -t proc proc /proc
+mount -t sysfs sysfs /sys
+mount -t devtmpfs dev /dev
+mount -t tmpfs -o mode=755 run /run
+mount -t tmpfs tmp /tmp
+""" + LOOP

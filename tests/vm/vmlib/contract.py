@@ -92,3 +92,14 @@ ROLLING_BACK = r'offline again \(on_partial is "rollback"\)'
 ROLLED_BACK = r": taken offline again"
 NOT_ROLLED_BACK = r"stays online\b.*could not be taken offline again"
 REFUSED_WRITE = r'"\w+" failed'
+
+
+# -- ids of messages and fields of the journal
+
+MESSAGE_ONLINED = "05ee0cafca5542fdb6ce44ab6b3d6730"
+MESSAGE_STARTED = "ba477398f76f4f3cb318b236fa25a3d5"
+MESSAGE_FAILED = "759f56afd7f64eecb2cb51931c1cfe15"
+NOT_WRITABLE = re.compile(r"^.*\bstate of memory blocks cannot be written: .*$", re.MULTILINE)
+NO_UEVENTS = re.compile(r"^.*\b(uevents do not arrive|cannot watch for uevents): .*$", re.MULTILINE)
+SMALL_BUFFER = re.compile(r"^.*\bkernel queues only \d+ KiB of uevents\b.*$", re.MULTILINE)
+HIDDEN_IOMEM = re.compile(r"^.*/proc/iomem shows no addresses\b.*$", re.MULTILINE)

@@ -27,6 +27,8 @@ class GuestError(Exception):
 class Guest(Machine):
     """A machine with a command channel into it."""
 
+    LOG_SCRIPT = f"cat {LOG}"   # all that memhpd said
+
     def __init__(self, kernel, initramfs, boot_limit=90, **machine):
         started = time.monotonic()
         super().__init__(kernel, initramfs, **machine)

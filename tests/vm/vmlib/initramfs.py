@@ -34,42 +34,68 @@ class Archive:
     def add_folder(self, path):
         parts = path.strip("/").split("/")
         for n in range(1, len(parts) + 1):
-            self._entries.setdefault("/".join(parts[:n]), (stat.S_IFDIR | 0o755, b"", (0, 0)))
+            self._entries.setdefault("/".join(parts[:n]), (stat.S_IFDIR | 0o755, b"", (0, 0), (0, 0)))
+
+    def add_root(self, mode):
+        self._entries["."] = (stat.S_IFDIR | mode, b"", (0, 0), (0, 0))
 
     def add(self, path, data, mode=0o644):
         self.add_folder(os.path.dirname(path))
-        self._entries[path.strip("/")] = (stat.S_IFREG | mode, data, (0, 0))
+        self._entries[path.strip("/")] = (stat.S_IFREG | mode, data, (0, 0), (0, 0))
 
     def add_link(self, path, target):
         self.add_folder(os.path.dirname(path))
-        self._entries[path.strip("/")] = (stat.S_IFLNK | 0o777, target.encode(), (0, 0))
+        self._entries[path.strip("/")] = (stat.S_IFLNK | 0o777, target.encode(), (0, 0), (0, 0))
 
     def add_device(self, path, major, minor):
         self.add_folder(os.path.dirname(path))
-        self._entries[path.strip("/")] = (stat.S_IFCHR | 0o600, b"", (major, minor))
+        self._entries[path.strip("/")] = (stat.S_IFCHR | 0o600, b"", (major, minor), (0, 0))
 
     def add_host_file(self, source, path, mode=0o644):
         with open(source, "rb") as f:
             self.add(path, f.read(), mode)
 
+    def add_tree(self, root, left_out=None):
+        """Everything below a folder of the host, with its owners; what `left_out` matches is not taken."""
+        for folder, _, _ in os.walk(root):
+            for name in sorted(os.listdir(folder)):
+                full = os.path.join(folder, name)
+                path = os.path.relpath(full, root)
+                if not left_out or not left_out.match(path):
+                    self._add_from(full, path)
+
+    def _add_from(self, full, path):
+        info = os.lstat(full)
+        data = b""
+        if stat.S_ISREG(info.st_mode):
+            with open(full, "rb") as f:
+                data = f.read()
+        elif stat.S_ISLNK(info.st_mode):
+            data = os.readlink(full).encode()
+        elif not stat.S_ISDIR(info.st_mode):
+            return                              # a device or the like: the guest has its own
+        self._entries[path] = (info.st_mode, data, (0, 0), (info.st_uid, info.st_gid))
+
     def has(self, path):
         return path.strip("/") in self._entries
+
+    def paths(self):
+        return sorted(self._entries)
 
     def pack(self):
         out = bytearray()
         inode = 0
         for path in sorted(p for p in self._entries if p):
             inode += 1
-            mode, data, device = self._entries[path]
-            _append_entry(out, inode, path, mode, data, device)
-        _append_entry(out, 0, "TRAILER!!!", 0, b"", (0, 0))
+            _append_entry(out, inode, path, *self._entries[path])
+        _append_entry(out, 0, "TRAILER!!!", 0, b"", (0, 0), (0, 0))
         return bytes(out)
 
 
-def _append_entry(out, inode, path, mode, data, device):
+def _append_entry(out, inode, path, mode, data, device, owner):
     name = path.encode() + b"\0"
     #         ino    mode  uid gid nlink mtime size       devmajor/minor rdevmajor/minor namesize check
-    fields = (inode, mode, 0, 0, 1, 0, len(data), 0, 0, device[0], device[1], len(name), 0)
+    fields = (inode, mode, owner[0], owner[1], 1, 0, len(data), 0, 0, device[0], device[1], len(name), 0)
     out += b"070701" + b"".join(b"%08X" % f for f in fields) + name
     out += b"\0" * (-len(out) % 4)
     out += data
@@ -89,13 +115,13 @@ def build(kernel, builddir, cache):
 
     _add_busybox(archive)
     for name in PROGRAMS:
-        _add_program(archive, find_program(builddir, name), f"usr/bin/{name}")
+        add_program(archive, find_program(builddir, name), f"usr/bin/{name}")
     for name in TOOLS:
-        path = _which(name)
+        path = which(name)
         if path:
-            _add_program(archive, path, f"usr/bin/{name}")
-    _add_modules(archive, kernel)
-    return _store(archive.pack(), cache)
+            add_program(archive, path, f"usr/bin/{name}")
+    add_modules(archive, kernel)
+    return store(archive.pack(), cache)
 
 
 def find_program(builddir, name):
@@ -109,24 +135,29 @@ def find_program(builddir, name):
     raise NoInitramfs(f"{builddir}: no {name} there: build it first, or say --builddir")
 
 
-def _which(name):
+def which(name):
     return shutil.which(name, path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin:/usr/bin:/bin")
 
 
 def _add_busybox(archive):
-    path = _which("busybox")
+    path = which("busybox")
     if not path:
         raise NoInitramfs("no busybox (Debian: busybox-static)")
     # A dynamic busybox works as well, with its libraries.
-    _add_program(archive, path, "bin/busybox")
+    add_program(archive, path, "bin/busybox")
     names = subprocess.run([path, "--list"], capture_output=True, text=True, check=True).stdout.split()
     for name in names:
         if name != "busybox":
             archive.add_link(f"bin/{name}", "busybox")
 
 
-def _add_program(archive, source, path):
+def add_program(archive, source, path):
     archive.add_host_file(source, path, 0o755)
+    add_libraries(archive, source)
+
+
+def add_libraries(archive, source):
+    """Those that a program of the host needs and the archive has not."""
     shown = subprocess.run(["ldd", source], capture_output=True, text=True, check=False).stdout
     missing = re.findall(r"(\S+) => not found", shown)
     if missing:
@@ -136,7 +167,7 @@ def _add_program(archive, source, path):
             archive.add_host_file(os.path.realpath(library), library, 0o755)
 
 
-def _add_modules(archive, kernel):
+def add_modules(archive, kernel):
     """The modules, unpacked since busybox's insmod reads only plain ones, and the order to load them."""
     for name, path in kernel.modules + kernel.spare_modules:
         with open(path, "rb") as f:
@@ -156,9 +187,10 @@ def _add_modules(archive, kernel):
         archive.add(f"{folder}/{index}", b"")
 
 
-def _store(data, cache):
+def store(data, cache, kind="initramfs", base=None):
+    """The path of these bytes, packed. base: an archive that they come after, so that the guest gets both."""
     os.makedirs(cache, exist_ok=True)
-    path = os.path.join(cache, f"initramfs-{hashlib.sha256(data).hexdigest()[:16]}")
+    path = os.path.join(cache, f"{kind}-{hashlib.sha256(data).hexdigest()[:16]}")
     if os.path.exists(path):
         os.utime(path)
         return path
@@ -168,13 +200,17 @@ def _store(data, cache):
         packed = gzip.compress(data, 6, mtime=0)
     part = f"{path}.{os.getpid()}.part"
     with open(part, "wb") as f:
+        if base:
+            with open(base, "rb") as first:
+                shutil.copyfileobj(first, f)
+            f.write(b"\0" * (-f.tell() % 4))
         f.write(packed)
     os.rename(part, path)
-    _forget_old(cache)
+    _forget_old(cache, kind)
     return path
 
 
-def _forget_old(cache, keep=3):
-    mine = [os.path.join(cache, f) for f in os.listdir(cache) if f.startswith("initramfs-")]
+def _forget_old(cache, kind, keep=3):
+    mine = [os.path.join(cache, f) for f in os.listdir(cache) if f.startswith(f"{kind}-")]
     for path in sorted(mine, key=os.path.getmtime)[:-keep]:
         os.unlink(path)

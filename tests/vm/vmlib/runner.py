@@ -8,7 +8,7 @@ import queue
 import threading
 import traceback
 
-from . import initramfs, kernel, qemu
+from . import initramfs, kernel, qemu, system
 from .guest import Guest, GuestError
 from .report import Failed, Report, Skipped
 
@@ -23,6 +23,8 @@ class Scenario:
         self.title = " ".join(module.__doc__.strip().split("\n\n")[0].split())
         self.machine = getattr(module, "MACHINE", {})
         self.full_only = getattr(module, "FULL_ONLY", False)
+        self.whole_system = getattr(module, "WHOLE_SYSTEM", False)      # Debian with systemd instead of busybox
+        self.limit = getattr(module, "LIMIT", SCENARIO_LIMIT)
         self.play = module.play
 
 
@@ -72,7 +74,10 @@ def _run_one(scenario, options, tally, image, archive, live):
     more = []
     report.did(f"{scenario.number} {scenario.name}: {scenario.title}")
     try:
-        guest = Guest(image, archive, hard_limit=SCENARIO_LIMIT, **scenario.machine)
+        if scenario.whole_system:
+            guest = system.SystemGuest(image, system.archive(image, options), hard_limit=scenario.limit, **scenario.machine)
+        else:
+            guest = Guest(image, archive, hard_limit=scenario.limit, **scenario.machine)
         report.saw(f"Linux {image.version} is up after {guest.boot_seconds:.1f} s")
         scenario.play(guest, report)
         _expect_sane_kernel(guest)
@@ -104,7 +109,7 @@ def _evidence(guest):
         return []
     lines = []
     if guest.qemu.is_running():
-        for title, script in (("memhpd's log", "cat /run/memhpd.log"), ("kernel log", "dmesg | tail -n 25")):
+        for title, script in (("memhpd's log", guest.LOG_SCRIPT), ("kernel log", "dmesg | tail -n 25")):
             try:
                 _, out = guest.run(script, 10)
             except (GuestError, qemu.QemuError):
