@@ -15,6 +15,7 @@ enum option_group {
         OPTIONS_FOR = 1 << 3,
         OPTIONS_HOST = 1 << 4, /* verbs that ask the daemon */
         OPTIONS_WATCH = 1 << 5,
+        OPTIONS_MAP = 1 << 10,
 };
 
 struct options {
@@ -25,6 +26,8 @@ struct options {
         const char *sysroot; /* "/" unless told */
         const char *config;  /* NULL: the system's */
         const char *host;    /* NULL: this one */
+        const char *by;      /* NULL: the verb's own choice */
+        const char *svg;     /* NULL: none is written */
         const char *duration; /* NULL: until it is ended */
         const char *watch;   /* NULL: once; "": again every two seconds, else so often */
         unsigned groups;     /* of the options that were given */

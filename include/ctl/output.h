@@ -14,6 +14,7 @@ void output_init(void);
 bool output_is_terminal(void);
 /* In characters; 0: not a terminal. */
 int output_width(void);
+int output_height(void);
 /* It can neither colour nor move the cursor. */
 bool output_is_dumb(void);
 

@@ -24,6 +24,7 @@ enum status verb_explain(const struct options *o, char *const *args);
 enum status verb_simulate(const struct options *o, char *const *args);
 enum status verb_zones(const struct options *o, char *const *args);
 enum status verb_buddy(const struct options *o, char *const *args);
+enum status verb_map(const struct options *o, char *const *args);
 enum status verb_check(const struct options *o, char *const *args);
 
 enum status verb_hold(const struct options *o, char *const *args);

@@ -57,6 +57,14 @@ static void set_watch(struct options *o, const char *argument) {
         o->watch = argument ?: "";
 }
 
+static void set_by(struct options *o, const char *argument) {
+        o->by = argument;
+}
+
+static void set_svg(struct options *o, const char *argument) {
+        o->svg = argument;
+}
+
 static void set_direct(struct options *o, const char *argument) {
         (void) argument;
         o->direct = true;
@@ -98,6 +106,8 @@ static const struct {
           OPTIONS_ALL, 'a' },
         { "for", "TIME", "hold: how long (30min, 2h); without it, until released", set_duration, OPTIONS_FOR, 0 },
         { "watch", "SEC", "again every two seconds, or so often, with what changed; ^C ends it", set_watch, OPTIONS_WATCH, 0, true },
+        { "by", "WHAT", "map: what the colours tell: zone (the default), state or source", set_by, OPTIONS_MAP, 0 },
+        { "svg", "FILE", "map: draw into this file; - is standard output", set_svg, OPTIONS_MAP, 0 },
         { "sysroot", "DIR", "look at the system captured in this folder", set_sysroot, 0, 's' },
         { "config", "FILE", "the policy to judge by, instead of the system's", set_config, 0, 0 },
         { "host", "HOST", "ask the daemon of this host, user@host or host, through ssh", set_host, OPTIONS_HOST, 'H' },

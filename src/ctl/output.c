@@ -8,7 +8,7 @@
 
 static struct {
         bool terminal, dumb, colours;
-        int width;
+        int width, height;
 } sink;
 
 void output_init(void) {
@@ -18,8 +18,11 @@ void output_init(void) {
         sink.terminal = isatty(STDOUT_FILENO);
         sink.dumb = !term || !*term || strcmp(term, "dumb") == 0;
         sink.colours = sink.terminal && !sink.dumb && !(no_color && *no_color);
-        if (sink.terminal)
-                sink.width = ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) >= 0 && size.ws_col > 0 ? size.ws_col : 80;
+        if (!sink.terminal)
+                return;
+        (void) ioctl(STDOUT_FILENO, TIOCGWINSZ, &size);
+        sink.width = size.ws_col > 0 ? size.ws_col : 80;
+        sink.height = size.ws_row > 0 ? size.ws_row : 24;
 }
 
 bool output_is_terminal(void) {
@@ -32,6 +35,10 @@ bool output_is_dumb(void) {
 
 int output_width(void) {
         return sink.width;
+}
+
+int output_height(void) {
+        return sink.height;
 }
 
 const char *colour_begin(enum colour c) {

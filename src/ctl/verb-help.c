@@ -24,7 +24,7 @@ void help_print_overview(void) {
              "Shows the memory blocks of a system and what the hot-plug policy does with them.\n\n"
              "Verbs:");
         for (size_t i = 0; i < n_verbs; i++) {
-                _cleanup_free_ char *usage = format_text("%s %s", verbs[i].name, verbs[i].arguments);
+                _cleanup_free_ char *usage = format_text("%s%s%s", verbs[i].name, *verbs[i].arguments ? " " : "", verbs[i].arguments);
 
                 print_item(usage, 17, verbs[i].help);
         }
@@ -35,7 +35,8 @@ void help_print_overview(void) {
 }
 
 void help_print_verb(const struct verb *v) {
-        printf("Usage: memhpctl [OPTION ...] %s %s\n\n%c%s.\n", v->name, v->arguments, v->help[0] & ~0x20, v->help + 1);
+        printf("Usage: memhpctl [OPTION ...] %s%s%s\n\n%c%s.\n", v->name, *v->arguments ? " " : "", v->arguments,
+               v->help[0] & ~0x20, v->help + 1);
         if (v->flags & VERB_SELECTOR)
                 print_selectors();
         if (v->flags & VERB_SPEC)

@@ -18,6 +18,8 @@ const struct verb verbs[] = {
           OPTIONS_COLUMNS | OPTIONS_ALL | OPTIONS_WATCH, VERB_NODE | VERB_PAGER, &zones_columns },
         { "buddy", "[NODE]", "free blocks of each order in each zone", verb_buddy, 0, 1,
           OPTIONS_COLUMNS | OPTIONS_WATCH, VERB_NODE | VERB_PAGER, &buddy_columns },
+        { "map", "", "the physical address space as a picture", verb_map, 0, 0,
+          OPTIONS_MAP, VERB_PAGER, NULL },
         { "check", "[FILE]", "check a configuration, the system's or this file", verb_check, 0, 1,
           0, VERB_FILE, NULL },
         { "hold", "[SEL [REASON]]", "let new blocks wait; without a selector, list what waits", verb_hold, 0, 2,

@@ -1,10 +1,14 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The program under test, and its results."""
 
+import fcntl
 import json
 import os
+import pty
+import struct
 import subprocess
 import tarfile
+import termios
 
 from .tree import Tree
 
@@ -70,14 +74,44 @@ class Ctl:
         os.chmod(path, mode)
         return path
 
-    def run(self, *arguments, tree=None, stdout=subprocess.PIPE, locale="C.UTF-8"):
+    def run(self, *arguments, tree=None, stdout=subprocess.PIPE, locale="C.UTF-8", **variables):
+        """variables: of the environment."""
         command = [self.program]
         if tree:
             command += ["--sysroot", tree.root]
-        environment = dict(os.environ, LC_ALL=locale)
+        environment = dict(os.environ, LC_ALL=locale, **variables)
         return Result(subprocess.run(command + [str(a) for a in arguments], stdin=subprocess.DEVNULL, stdout=stdout,
                                      stderr=subprocess.PIPE, timeout=120, env=environment, check=False)
                       if stdout == subprocess.PIPE else self._run_to(command, arguments, stdout, environment))
+
+    def run_on_terminal(self, *arguments, tree, columns=80, lines=24, **variables):
+        """What it prints on a terminal of that size, as text."""
+        environment = dict(os.environ, LC_ALL="C.UTF-8", TERM="xterm-256color")
+        for name in ("COLUMNS", "LINES", "NO_COLOR", "COLORTERM"):
+            environment.pop(name, None)
+        environment.update({"MEMHP_PAGER": "cat", **variables})
+        master, slave = pty.openpty()
+        try:
+            fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
+            with subprocess.Popen([self.program, "--sysroot", tree.root, *arguments], stdin=subprocess.DEVNULL,
+                                  stdout=slave, stderr=subprocess.DEVNULL, env=environment) as process:
+                os.close(slave)
+                slave = -1
+                text = b""
+                while True:
+                    try:
+                        part = os.read(master, 65536)
+                    except OSError:     # EIO: nobody has the other end any more
+                        break
+                    if not part:
+                        break
+                    text += part
+                process.wait(timeout=120)
+        finally:
+            os.close(master)
+            if slave >= 0:
+                os.close(slave)
+        return text.decode().replace("\r\n", "\n")
 
     @staticmethod
     def _run_to(command, arguments, stdout, environment):
