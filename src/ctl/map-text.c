@@ -34,7 +34,7 @@ static const char *const marks[][2] = {
 #define LETTER_MIXED '*'
 #define LETTER_MIXED_OFFLINE '%'
 
-enum { COLOUR_NONE = -1, COLOUR_DIM = -2 };
+enum { PEN_NONE = -1, PEN_DIM = -2 };
 
 struct canvas {
         const struct picture *p;
@@ -48,9 +48,9 @@ struct canvas {
 static void set_colours(struct canvas *c, int ink, int paper) {
         if (c->t->colours == 0 || (ink == c->ink && paper == c->paper))
                 return;
-        if (c->ink != COLOUR_NONE || c->paper != COLOUR_NONE)
+        if (c->ink != PEN_NONE || c->paper != PEN_NONE)
                 fputs("\033[0m", stdout);
-        if (ink == COLOUR_DIM)
+        if (ink == PEN_DIM)
                 fputs("\033[2m", stdout);
         else if (ink >= 0)
                 printf(c->t->colours == 256 ? "\033[38;5;%dm" : "\033[3%dm", ink);
@@ -78,7 +78,7 @@ static void put_mark(struct canvas *c, enum mark m, unsigned times) {
 static void put_blanks(struct canvas *c, unsigned n) {
         if (n == 0)
                 return;
-        set_colours(c, COLOUR_NONE, COLOUR_NONE);
+        set_colours(c, PEN_NONE, PEN_NONE);
         printf("%*s", (int) n, "");
 }
 
@@ -87,7 +87,7 @@ static void put_cell(struct canvas *c, uint8_t value, uint8_t second, map_values
         const struct look *look = picture_look(c->p, value);
         bool mixed = second != MAP_VALUE_NONE, off = value_is_offline(value), border = width >= BORDER_WORTH;
         /* Of one colour, online and offline: on no paper. */
-        int paper = mixed && has_blocks(c) && picture_look(c->p, second) != look ? colour_of(c, second) : COLOUR_NONE;
+        int paper = mixed && has_blocks(c) && picture_look(c->p, second) != look ? colour_of(c, second) : PEN_NONE;
         char letter = look->letter;
 
         set_colours(c, colour_of(c, value), paper);
@@ -112,7 +112,7 @@ static void put_hole(struct canvas *c, enum mark m, unsigned width, uint64_t siz
 
         if (size)
                 length = (unsigned) snprintf(text, sizeof(text), " %s ", format_bytes(size, c->bytes, bytes));
-        set_colours(c, COLOUR_DIM, COLOUR_NONE);
+        set_colours(c, PEN_DIM, PEN_NONE);
         if (length == 0 || width < length + 4) {
                 put_mark(c, m, width);
                 return;
@@ -125,7 +125,7 @@ static void put_hole(struct canvas *c, enum mark m, unsigned width, uint64_t siz
 static void put_address(struct canvas *c, uint64_t address) {
         char text[ADDRESS_TEXT_MAX];
 
-        set_colours(c, COLOUR_NONE, COLOUR_NONE);
+        set_colours(c, PEN_NONE, PEN_NONE);
         printf("%*s ", (int) c->margin - 1, format_address_within(address, c->bytes, c->margin - 1, text));
 }
 
@@ -173,7 +173,7 @@ static void put_line(struct canvas *c, size_t line) {
         if (line + 1 < m->n_lines)
                 split_hole(c, line + 1, &trailing, &leading);
         put_hole(c, HOLE, trailing, trailing >= leading && trailing ? picture_hole(c->p, line + 1) : 0);
-        set_colours(c, COLOUR_NONE, COLOUR_NONE);
+        set_colours(c, PEN_NONE, PEN_NONE);
         if (c->gutter)
                 put_blanks(c, c->columns - column - trailing);
 }
@@ -208,17 +208,17 @@ static void put_gutter(struct canvas *c, size_t line) {
         _cleanup_free_ char *text = describe(c, line, c->gutter - 3);
         bool up = line > 0 && same_group(&c->p->map, line, line - 1), down = same_group(&c->p->map, line, line + 1);
 
-        set_colours(c, COLOUR_DIM, COLOUR_NONE);
+        set_colours(c, PEN_DIM, PEN_NONE);
         putchar(' ');
         put_mark(c, up ? (down ? BETWEEN : LAST) : (down ? FIRST : ALONE), 1);
-        set_colours(c, COLOUR_NONE, COLOUR_NONE);
+        set_colours(c, PEN_NONE, PEN_NONE);
         if (*text)
                 printf(" %s", text);
 }
 
 /* In place of the rows before this line. */
 static void put_skip(struct canvas *c, size_t line) {
-        set_colours(c, COLOUR_DIM, COLOUR_NONE);
+        set_colours(c, PEN_DIM, PEN_NONE);
         printf("%*s", (int) c->margin - 2, "");
         put_mark(c, DOTS, 1);
         putchar(' ');
@@ -227,7 +227,7 @@ static void put_skip(struct canvas *c, size_t line) {
                 putchar(' ');
                 put_mark(c, BETWEEN, 1);
         }
-        set_colours(c, COLOUR_NONE, COLOUR_NONE);
+        set_colours(c, PEN_NONE, PEN_NONE);
         putchar('\n');
 }
 
@@ -245,7 +245,7 @@ static void put_axis(struct canvas *c) {
 
         if (c->columns < AXIS_WORTH)
                 return;
-        set_colours(c, COLOUR_DIM, COLOUR_NONE);
+        set_colours(c, PEN_DIM, PEN_NONE);
         printf("%*s", (int) c->margin, "");
         for (unsigned quarter = 1; quarter < 4; quarter++) {
                 unsigned column = m->columns / 4 * quarter * m->zoom;
@@ -259,7 +259,7 @@ static void put_axis(struct canvas *c) {
                 printf("+%s", text);
                 at = column + 2 + (unsigned) strlen(text);
         }
-        set_colours(c, COLOUR_NONE, COLOUR_NONE);
+        set_colours(c, PEN_NONE, PEN_NONE);
         putchar('\n');
 }
 
@@ -301,7 +301,7 @@ static void begin_entry(struct legend *g, size_t length) {
 }
 
 static void end_sample(struct legend *g) {
-        set_colours(g->c, COLOUR_NONE, COLOUR_NONE);
+        set_colours(g->c, PEN_NONE, PEN_NONE);
         g->at++;
         g->begins = false;
 }
@@ -399,7 +399,7 @@ static unsigned measure_addresses(const struct canvas *c) {
 
 static void canvas_init(struct canvas *c, const struct picture *p, const struct terminal *t, const struct options *o) {
         *c = (struct canvas) {
-                .p = p, .t = t, .margin = MARGIN_MIN, .bytes = o->bytes, .ink = COLOUR_NONE, .paper = COLOUR_NONE,
+                .p = p, .t = t, .margin = MARGIN_MIN, .bytes = o->bytes, .ink = PEN_NONE, .paper = PEN_NONE,
         };
 }
 
