@@ -17,6 +17,8 @@ struct sysfs {
 
 /* An attribute: one read() gives it whole, the newline is cut. sysfs attributes are at most a page. */
 int sysfs_attribute_read(int dir_fd, const char *path, char *buf, size_t size);
+/* One write() of the word. O_TRUNC means nothing to sysfs; in a captured tree it keeps the old word's tail from showing. */
+int sysfs_attribute_write(int dir_fd, const char *path, const char *word);
 
 /* Walk a directory without opendir()'s buffer on the heap: the daemon does it for every block that arrives. Stops when
  * visit() returns non-zero, and returns that. */

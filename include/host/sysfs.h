@@ -121,3 +121,11 @@ int sysfs_open_text(enum sysfs_text which);
  * is shown more. It belongs to fs. Before anybody else uses fs. */
 void sysfs_set_text(struct sysfs *fs, enum sysfs_text which, int fd);
 int sysfs_read_text(const struct sysfs *fs, enum sysfs_text which, char **ret, size_t *ret_size);
+
+/* /proc/kpageflags (host/pageflags.h). A descriptor or negative errno. */
+int sysfs_open_page_flags(const struct sysfs *fs);
+
+/* Whether ACPI can eject the device (PNP0C80:01), and the request to do so: the firmware is told to let go of it, and the
+ * kernel takes offline what is not. -ENOENT: it is no ACPI device, or cannot be ejected. */
+bool sysfs_can_eject(const struct sysfs *fs, const char *device);
+int sysfs_eject(const struct sysfs *fs, const char *device);

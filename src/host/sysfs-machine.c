@@ -146,3 +146,31 @@ int sysfs_read_text(const struct sysfs *fs, enum sysfs_text which, char **ret, s
         *ret_size = size;
         return 0;
 }
+
+int sysfs_open_page_flags(const struct sysfs *fs) {
+        int fd = openat(fs->root_fd, "proc/kpageflags", O_RDONLY | O_CLOEXEC | O_NOCTTY);
+
+        return fd < 0 ? -errno : fd;
+}
+
+#define EJECT_PATH_MAX (DEVICE_NAME_MAX + 64)
+
+static int eject_path(const char *device, char buf[static EJECT_PATH_MAX]) {
+        if (!*device || device[0] == '.' || strchr(device, '/'))
+                return -ENOENT;
+        snprintf(buf, EJECT_PATH_MAX, "sys/bus/acpi/devices/%s/eject", device);
+        return 0;
+}
+
+bool sysfs_can_eject(const struct sysfs *fs, const char *device) {
+        char path[EJECT_PATH_MAX];
+
+        return eject_path(device, path) >= 0 && faccessat(fs->root_fd, path, F_OK, 0) == 0;
+}
+
+int sysfs_eject(const struct sysfs *fs, const char *device) {
+        char path[EJECT_PATH_MAX];
+        int r = eject_path(device, path);
+
+        return r < 0 ? r : sysfs_attribute_write(fs->root_fd, path, "1");
+}

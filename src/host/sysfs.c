@@ -339,8 +339,7 @@ int sysfs_read_block(const struct sysfs *fs, uint32_t index, const struct node_m
         return 0;
 }
 
-/* One write() of the word. O_TRUNC means nothing to sysfs; in a captured tree it keeps the old word's tail from showing. */
-static int write_attribute(int dir_fd, const char *path, const char *word) {
+int sysfs_attribute_write(int dir_fd, const char *path, const char *word) {
         _cleanup_close_ int fd = openat(dir_fd, path, O_WRONLY | O_TRUNC | O_CLOEXEC | O_NOCTTY);
         size_t size = strlen(word);
         ssize_t n;
@@ -357,7 +356,7 @@ int sysfs_write_state(const struct sysfs *fs, uint32_t index, const char *word) 
         char path[ATTRIBUTE_PATH_MAX];
 
         attribute_path(path, index, "state");
-        return write_attribute(fs->memory_fd, path, word);
+        return sysfs_attribute_write(fs->memory_fd, path, word);
 }
 
 int sysfs_read_identity(const struct sysfs *fs, uint32_t index, uint64_t *ret) {
@@ -377,7 +376,7 @@ int sysfs_write_dax_state(const struct sysfs *fs, const char *device, const char
         if (strncmp(device, "dax", 3) != 0 || strchr(device, '/'))
                 return -ENOENT;
         snprintf(path, sizeof(path), "sys/bus/dax/devices/%s/state", device);
-        return write_attribute(fs->root_fd, path, word);
+        return sysfs_attribute_write(fs->root_fd, path, word);
 }
 
 int sysfs_request_uevent(const struct sysfs *fs, uint32_t index) {
@@ -439,5 +438,5 @@ int sysfs_read_auto_online(const struct sysfs *fs, char ret[static AUTO_ONLINE_W
 }
 
 int sysfs_write_auto_online(const struct sysfs *fs, const char *word) {
-        return write_attribute(fs->memory_fd, "auto_online_blocks", word);
+        return sysfs_attribute_write(fs->memory_fd, "auto_online_blocks", word);
 }
