@@ -1,16 +1,27 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* Hot-adds that never became memory blocks: the kernel refuses them before there is a device to send an event, and says
- * so in its log alone (check_hotplug_memory_range() and the callers of add_memory()). Pure. */
+/* What the kernel says in its log alone. Pure.
+ *  - Hot-adds that never became memory blocks: they are refused before there is a device to send an event
+ *    (check_hotplug_memory_range() and the callers of add_memory()).
+ *  - Why a block cannot be taken offline (mm/memory_hotplug.c, mm/debug.c: dump_page()): core/obstacle.h puts these lines
+ *    together. */
 
 #include "core/block.h"
 
 enum kernlog_type {
-        KERNLOG_OTHER,     /* nothing about a refused hot-add */
+        KERNLOG_OTHER,     /* nothing of interest */
         KERNLOG_UNALIGNED, /* the range does not begin and end at a block: block_size, start, size */
         KERNLOG_FAILED,    /* a driver was refused: device, and error where it says one */
+        KERNLOG_NOT_MOVED, /* a page could not be moved away: pfn, error (0: it could not even be isolated) */
+        KERNLOG_PAGE,      /* a page is described, in this line and those that follow: pfn */
+        KERNLOG_FLAGS,     /* … the names of its flags: text */
+        KERNLOG_FILE,      /* … the file it belongs to: text */
+        KERNLOG_OWNER,     /* … who allocated it, if the kernel keeps track (page_owner=on): text */
+        KERNLOG_WHY,       /* … why it is described: text; the last line of a description */
 };
+
+#define KERNLOG_TEXT_MAX 96
 
 struct kernlog_line {
         enum kernlog_type type;
@@ -18,6 +29,8 @@ struct kernlog_line {
         uint64_t block_size, start, size;
         char device[DEVICE_NAME_MAX];
         int error; /* 0: unknown */
+        uint64_t pfn;
+        char text[KERNLOG_TEXT_MAX];
 };
 
 /* One record of /dev/kmsg: "PRIORITY,SEQUENCE,USEC,FLAGS;MESSAGE\n DICTIONARY…". Never fails: what cannot be read is

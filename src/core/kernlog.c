@@ -66,6 +66,101 @@ static bool parse_failed(const char *text, struct kernlog_line *l) {
         return true;
 }
 
+/* ---- pages that stay ---------------------------------------------------------------------------------------------- */
+
+/* The kernel escapes what cannot be printed; whoever gives us another file may not. */
+static void set_text(struct kernlog_line *l, const char *text, size_t n) {
+        n = MIN(n, sizeof(l->text) - 1);
+        for (size_t i = 0; i < n; i++)
+                l->text[i] = text[i] >= ' ' && text[i] < 0x7f ? text[i] : '?';
+        l->text[n] = '\0';
+}
+
+/* "migrating pfn 12f3a7 failed ret:-11" · "failed to isolate pfn 12f3a7" */
+static bool parse_not_moved(const char *text, struct kernlog_line *l) {
+        static const char migrating[] = "migrating pfn ", isolate[] = "failed to isolate pfn ";
+        const char *ret;
+        uint64_t error;
+
+        if (strncmp(text, isolate, strlen(isolate)) == 0)
+                return find_hex(text, isolate, &l->pfn);
+        if (strncmp(text, migrating, strlen(migrating)) != 0 || !find_hex(text, migrating, &l->pfn))
+                return false;
+        ret = strstr(text, "failed ret:-");
+        if (ret && parse_u64n(ret + 12, strspn(ret + 12, "0123456789"), &error) >= 0 && error < 4096)
+                l->error = -(int) error;
+        return true;
+}
+
+/* "page:00000000c6d8a2a4 refcount:2 mapcount:1 mapping:… index:0x7f6 pfn:0x12f3a7"; newer kernels: "page: refcount:2 …" */
+static bool parse_page(const char *text, struct kernlog_line *l) {
+        return strncmp(text, "page:", 5) == 0 && strstr(text, " refcount:") && find_hex(text, " pfn:", &l->pfn);
+}
+
+/* "flags: 0x200000000080024(referenced|lru|swapbacked|node=0|zone=2)", "anon flags: …": the names alone */
+static bool parse_flags(const char *text, struct kernlog_line *l) {
+        const char *p = strstr(text, "flags: 0x"), *open, *end;
+
+        open = p ? strchr(p, '(') : NULL;
+        if (!open || (p != text && strncmp(text, "anon ", 5) != 0 && strncmp(text, "ksm ", 4) != 0))
+                return false;
+        end = strstr(open, "node=") ?: strstr(open, "section=") ?: strstr(open, "zone=") ?: strchr(open, ')');
+        if (!end)
+                return false;
+        while (end > open + 1 && end[-1] == '|')
+                end--;
+        set_text(l, open + 1, (size_t) (end - open - 1));
+        return true;
+}
+
+/* "aops:shmem_aops ino:41d dentry name:"dev/zero"" */
+static bool parse_file(const char *text, struct kernlog_line *l) {
+        if (strncmp(text, "aops:", 5) != 0)
+                return false;
+        set_text(l, text, strlen(text));
+        return true;
+}
+
+/* "page last allocated via order 0, migratetype Unmovable, gfp_mask 0xcc0(GFP_KERNEL), pid 99, tgid 99 (dd), ts …" */
+static bool parse_owner(const char *text, struct kernlog_line *l) {
+        const char *pid, *name, *end;
+
+        if (strncmp(text, "page last allocated via ", 24) != 0)
+                return false;
+        pid = strstr(text, ", pid ");
+        if (!pid)
+                return false;
+        /* "pid 99, tgid 99 (dd)": until the parenthesis, if there is one. */
+        pid += 2;
+        name = strchr(pid, '(');
+        end = name ? strchr(name, ')') : NULL;
+        set_text(l, pid, end ? (size_t) (end + 1 - pid) : strcspn(pid, ","));
+        return true;
+}
+
+static bool parse_why(const char *text, struct kernlog_line *l) {
+        static const char because[] = "page dumped because: ";
+
+        if (strncmp(text, because, strlen(because)) != 0)
+                return false;
+        set_text(l, text + strlen(because), strlen(text) - strlen(because));
+        return true;
+}
+
+static const struct {
+        enum kernlog_type type;
+        bool (*parse)(const char *text, struct kernlog_line *l);
+} kinds[] = {
+        { KERNLOG_UNALIGNED, parse_unaligned },
+        { KERNLOG_FAILED, parse_failed },
+        { KERNLOG_NOT_MOVED, parse_not_moved },
+        { KERNLOG_PAGE, parse_page },
+        { KERNLOG_FLAGS, parse_flags },
+        { KERNLOG_FILE, parse_file },
+        { KERNLOG_OWNER, parse_owner },
+        { KERNLOG_WHY, parse_why },
+};
+
 void kernlog_parse(const char *record, size_t size, struct kernlog_line *ret) {
         const char *p = record, *end = memchr(record, '\n', size) ?: record + size, *semicolon;
         struct kernlog_line l = { .type = KERNLOG_OTHER };
@@ -78,13 +173,15 @@ void kernlog_parse(const char *record, size_t size, struct kernlog_line *ret) {
             !take_number(&p, semicolon, &l.usec) || priority >> 3 != 0 /* LOG_KERN */)
                 return;
         snprintf(text, sizeof(text), "%.*s", (int) (end - semicolon - 1), semicolon + 1);
-        if (parse_unaligned(text, &l))
-                l.type = KERNLOG_UNALIGNED;
-        else if (parse_failed(text, &l))
-                l.type = KERNLOG_FAILED;
-        else
+        for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
+                struct kernlog_line found = { .usec = l.usec };
+
+                if (!kinds[i].parse(text, &found))
+                        continue;
+                found.type = kinds[i].type;
+                *ret = found;
                 return;
-        *ret = l;
+        }
 }
 
 struct refusal *refusals_get(struct refusals *r, size_t i) {
@@ -94,7 +191,7 @@ struct refusal *refusals_get(struct refusals *r, size_t i) {
 void refusals_add(struct refusals *r, const struct kernlog_line *line) {
         struct refusal *last = r->n ? refusals_get(r, r->n - 1) : NULL;
 
-        if (line->type == KERNLOG_OTHER)
+        if (line->type != KERNLOG_UNALIGNED && line->type != KERNLOG_FAILED)
                 return;
         if (line->type == KERNLOG_FAILED && last && !last->device[0] && line->usec <= last->usec + SAME_ADD_USEC) {
                 memcpy(last->device, line->device, sizeof(last->device));
