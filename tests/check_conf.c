@@ -334,6 +334,43 @@ START_TEST(test_balance) {
 END_TEST
 
 /* Every word that the code knows is one that people can write. */
+static const char *const unit_names[] = {
+        "", "resize-tmpfs.service", "a.target", "kubelet@node-1.service", "dev-disk\\\\x2dby.service", "A:b_c.9.target",
+};
+
+START_TEST(test_unit) {
+        char text[512], wanted[64];
+        struct loaded l;
+
+        snprintf(text, sizeof(text), "on_add_completed = \"%s\";", unit_names[_i]);
+        l = load_text(text);
+        ck_assert_int_eq(l.r, 0);
+        /* libconfig's strings have escapes of their own. */
+        snprintf(wanted, sizeof(wanted), "%s", strstr(unit_names[_i], "dev-disk") ? "dev-disk\\x2dby.service" : unit_names[_i]);
+        ck_assert_str_eq(l.policy->on_add_completed, wanted);
+        done(&l);
+}
+END_TEST
+
+/* As long as systemd's names may be, and longer. */
+START_TEST(test_long_unit) {
+        char name[UNIT_NAME_MAX + 1], text[2 * UNIT_NAME_MAX];
+
+        memset(name, 'x', sizeof(name));
+        for (size_t n = UNIT_NAME_MAX - 2; n <= UNIT_NAME_MAX; n++) {
+                struct loaded l;
+
+                strcpy(name + n - strlen(".service"), ".service");
+                snprintf(text, sizeof(text), "on_add_completed = \"%s\";", name);
+                l = load_text(text);
+                ck_assert_int_eq(l.r, n < UNIT_NAME_MAX ? 0 : -EBADMSG);
+                if (l.r == 0)
+                        ck_assert_str_eq(l.policy->on_add_completed, name);
+                done(&l);
+        }
+}
+END_TEST
+
 START_TEST(test_words) {
         char text[256];
         struct loaded l;
@@ -377,6 +414,7 @@ static const struct {
         { "reconcile = ", ";", "reconcile: ", STRING },
         { "retry = ", ";", "retry: ", GROUP },
         { "retry = { first = ", "; };", "retry.first: ", STRING },
+        { "on_add_completed = ", ";", "on_add_completed: ", STRING },
         { "retry = { max = ", "; };", "retry.max: ", STRING },
         { "retry = { attempts = ", "; };", "retry.attempts: ", NUMBER | NUMBER64 },
         { "rules = ", ";", "rules: ", LIST },
@@ -448,6 +486,15 @@ static const struct {
         { "reconcile = \"0\";", 1, "reconcile: \"0\" is out of range" },
         { "reconcile = \"25h\";", 1, "reconcile: \"25h\" is out of range" },
         { "reconcile = \"-1s\";", 1, "reconcile: \"-1s\" is not a time" },
+        { "on_add_completed = \"resize-tmpfs\";", 1, "on_add_completed: \"resize-tmpfs\" is not the full name of a .service or .target" },
+        { "on_add_completed = \".service\";", 1, "is not the full name" },
+        { "on_add_completed = \"swap.mount\";", 1, "is not the full name" },
+        { "on_add_completed = \"/etc/x.service\";", 1, "is not the full name" },
+        { "on_add_completed = \"a b.service\";", 1, "is not the full name" },
+        { "on_add_completed = \"a;b.service\";", 1, "is not the full name" },
+        { "on_add_completed = \"a@.service\";", 1, "is not the full name" },
+        { "on_add_completed = \"@a.service\";", 1, "is not the full name" },
+        { "on_add_completed = \"x.service \";", 1, "is not the full name" },
         { "reconcile = \"1.5s\";", 1, "reconcile: \"1.5s\" is not a time" },
         { "reconcile = \"1 s\";", 1, "reconcile: \"1 s\" is not a time" },
         { "reconcile = \"1d\";", 1, "reconcile: \"1d\" is not a time" },
@@ -523,7 +570,7 @@ static const struct {
           "fallback: expected \"online_kernel\" or \"leave_offline\" beside max_movable_ratio, found \"online\"" },
         { MOVABLE("max_movable_ratio = 301; fallback = \"online_movable\";"), 1, "fallback: expected \"online_kernel\"" },
         /* keys that do not exist, at every level */
-        { "version = 1;\nstart = \"apply\";", 2, "the file: \"start\" is not a key; did you mean \"startup\"? Known are version, kernel_auto_online, startup, offline_timeout, reconcile, retry, rules" },
+        { "version = 1;\nstart = \"apply\";", 2, "the file: \"start\" is not a key; did you mean \"startup\"? Known are version, kernel_auto_online, startup, offline_timeout, reconcile, retry, on_add_completed, rules" },
         { "Version = 1;", 1, "the file: \"Version\" is not a key; did you mean \"version\"?" },
         { "retry = {\n  first = \"1s\";\n  last = \"2s\";\n};", 3, "retry: \"last\" is not a key; known are first, max, attempts" },
         { RULE("\n\nactions = \"online\";"), 4, "a rule: \"actions\" is not a key; did you mean \"action\"? Known are name, match, action, fallback" },
@@ -1343,6 +1390,8 @@ int main(void) {
         tcase_add_test(c, test_conditions);
         tcase_add_loop_test(c, test_balance, 0, ARRAY_SIZE(balance_rows));
         tcase_add_test(c, test_words);
+        tcase_add_loop_test(c, test_unit, 0, ARRAY_SIZE(unit_names));
+        tcase_add_test(c, test_long_unit);
         tcase_add_test(c, test_shipped);
 
         c = make_case(s, "wrong");

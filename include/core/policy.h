@@ -58,6 +58,8 @@ struct retry {
         unsigned attempts; /* in all, the first included */
 };
 
+#define UNIT_NAME_MAX 256 /* with NUL, as systemd's */
+
 struct policy {
         struct rule *rules; /* the first match wins */
         size_t n_rules, capacity_rules;
@@ -68,7 +70,11 @@ struct policy {
         enum auto_online auto_online;
         uint64_t offline_timeout_usec; /* how long the kernel may try to empty a block */
         uint64_t reconcile_usec; /* how often to look at every block again; 0: never */
+        char on_add_completed[UNIT_NAME_MAX]; /* the unit of systemd to start after each hot-add; "": none */
 };
+
+/* A service or a target by its full name, in the characters that systemd allows. */
+bool unit_name_is_valid(const char *name) _pure_;
 
 /* What holds where the configuration is silent, without rules. NULL: no memory. */
 struct policy *policy_new(void);

@@ -28,3 +28,5 @@ void bus_tell_job(struct bus *b, const struct job *j);
 void bus_tell_policy(struct bus *b, bool accepted);
 /* Counts may have changed. */
 void bus_tell_status(struct bus *b);
+/* Have systemd start the unit, without waiting for it; a failure is told in the journal. */
+void bus_start_unit(struct bus *b, const char *unit, uint32_t add);

@@ -100,6 +100,23 @@ struct policy *policy_new(void) {
         return p;
 }
 
+static bool ends_with(const char *name, size_t n, const char *suffix) {
+        size_t k = strlen(suffix);
+
+        return n > k && strcmp(name + n - k, suffix) == 0;
+}
+
+bool unit_name_is_valid(const char *name) {
+        static const char allowed[] =
+                "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789:-_.\\@";
+        size_t n = strspn(name, allowed);
+        const char *at = strchr(name, '@');
+
+        if (name[n] != '\0' || n >= UNIT_NAME_MAX || (!ends_with(name, n, ".service") && !ends_with(name, n, ".target")))
+                return false;
+        return !at || (at > name && at[1] != '.'); /* "x@.service" is a template: nothing to start */
+}
+
 void policy_free(struct policy *p) {
         if (!p)
                 return;

@@ -191,6 +191,9 @@ static void close_add(struct manager *m, struct add *add) {
         }
         add->end_usec = manager_now_usec(m);
         bus_tell_add(m->bus, add);
+        /* Whoever has use for more memory has none for memory that stays offline. */
+        if (m->policy->on_add_completed[0] && add->n_online > 0)
+                bus_start_unit(m->bus, m->policy->on_add_completed, add->number);
 }
 
 bool manager_close_adds(struct manager *m) {

@@ -172,6 +172,18 @@ static void load_reconcile(struct loader *l, const config_setting_t *s, void *ta
                 load_time(l, s, "reconcile", 1000000, 86400000000, &p->reconcile_usec);
 }
 
+static void load_on_add_completed(struct loader *l, const config_setting_t *s, void *target) {
+        const char *name = conf_string(l, s, "on_add_completed", "a unit's name in quotes, such as \"resize-tmpfs.service\"");
+        struct policy *p = target;
+
+        if (!name)
+                return;
+        if (*name && !unit_name_is_valid(name))
+                conf_error(l, s, "on_add_completed: \"%s\" is not the full name of a .service or .target", name);
+        else
+                snprintf(p->on_add_completed, sizeof(p->on_add_completed), "%s", name);
+}
+
 static void load_retry_first(struct loader *l, const config_setting_t *s, void *target) {
         load_time(l, s, "retry.first", 1000, 3600000000, &((struct retry *) target)->first_usec);
 }
@@ -207,6 +219,7 @@ void conf_parse(const char *text, const char *path, struct policy *policy, struc
                 { "offline_timeout", load_offline_timeout },
                 { "reconcile", load_reconcile },
                 { "retry", load_retry },
+                { "on_add_completed", load_on_add_completed },
                 { "rules", conf_load_rules },
         };
         struct loader l = { .policy = policy, .problems = problems, .file = path };
