@@ -29,6 +29,7 @@ static const struct {
         { BUS_MANAGER, "Rezone", POLKIT_SET_STATE },
         { BUS_JOB, "Cancel", POLKIT_SET_STATE },
         { BUS_JOB, "ListItems", POLKIT_INSPECT },
+        { BUS_JOB, "ListCandidates", POLKIT_INSPECT },
 };
 
 static const struct {

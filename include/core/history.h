@@ -11,6 +11,7 @@
  *      device NAME
  *      rule NAME
  *      file NAME
+ *      why …
  *      text …
  *      end
  *
@@ -25,6 +26,7 @@
 #define REPORT_RULE_MAX 64
 #define REPORT_FILE_MAX 128
 #define REPORT_BLOCKS_MAX 256
+#define REPORT_WHY_MAX TALLY_WHY_MAX
 
 /* What people are told, each with a MESSAGE_ID of its own (core/names.h). */
 enum report_kind {
@@ -66,6 +68,7 @@ struct report {
         char device[DEVICE_NAME_MAX];
         char rule[REPORT_RULE_MAX];
         char file[REPORT_FILE_MAX];
+        char why[REPORT_WHY_MAX]; /* why the kernel would not, in its words; "" where it did not say */
         char text[REPORT_TEXT_MAX]; /* the whole line */
 };
 

@@ -18,6 +18,9 @@
 #define JOBS_OF_UID_MAX 8   /* running */
 #define JOBS_ITEMS_MAX (1u << 20) /* of all that are kept: jobs that are over give way */
 #define JOB_SELECTOR_MAX 128
+#define JOB_MESSAGE_MAX 512
+#define JOB_WHYS_MAX 64 /* blocks of a job whose failure is explained, at most */
+#define JOB_WHY_MAX 256
 
 enum job_kind {
         JOB_ONLINE,
@@ -75,7 +78,19 @@ struct job_request {
         uint32_t uid;       /* who asks */
         uint64_t timeout_usec; /* for all of it; 0: none */
         bool all_or_nothing;
-        size_t wanted;      /* so many done are enough; 0: all */
+        bool force;         /* whether or not there is room for what has to move */
+        bool dry_run;       /* look at the blocks, and no more */
+        size_t wanted;      /* so many of them are enough, the best; 0: all */
+        /* Of what is selected, only this. */
+        bool on_node;
+        unsigned node;       /* if on_node */
+        source_mask sources; /* 0: any */
+        const char *device;  /* NULL: any */
+};
+
+struct job_why {
+        uint32_t block;
+        char text[JOB_WHY_MAX];
 };
 
 struct job {
@@ -83,7 +98,9 @@ struct job {
         enum job_kind kind;
         enum job_state state;
         enum action action;
-        bool all_or_nothing;
+        bool all_or_nothing, force, dry_run;
+        bool ranked;            /* the items are candidates for what is wanted, the best first */
+        bool looked;            /* its blocks were looked at, or need not be: it may begin */
         enum job_state ending; /* the state it ends with when it was stopped, else JOB_RUNNING */
         char selector[JOB_SELECTOR_MAX];
         uint32_t uid;
@@ -95,6 +112,9 @@ struct job {
         size_t n, next;
         size_t n_done, n_failed, n_gone; /* done counts what was so before, too */
         size_t wanted;
+        char message[JOB_MESSAGE_MAX]; /* why it did not begin, or ended early; "" */
+        struct job_why *whys;
+        size_t n_whys;
 };
 
 struct jobs {
@@ -104,8 +124,10 @@ struct jobs {
 
 void jobs_done(struct jobs *jobs);
 struct job *jobs_find(struct jobs *jobs, uint32_t id) _pure_;
-/* The running job that came first; NULL: none runs. */
+/* The running job that came first, whose turn it is; NULL: none runs. Those that only look at blocks do not count. */
 struct job *jobs_first_running(struct jobs *jobs) _pure_;
+/* The job whose blocks are to be looked at before it can begin; NULL: none. */
+struct job *jobs_first_to_look(struct jobs *jobs) _pure_;
 size_t jobs_count_running(const struct jobs *jobs) _pure_;
 /* Of the running jobs; UINT64_MAX: none has one. */
 uint64_t jobs_next_deadline(const struct jobs *jobs) _pure_;
@@ -134,6 +156,18 @@ void job_forget(struct job *j);
 /* Stop: blocks whose turn has not come are skipped. The block whose turn it is takes its course, and what must be undone is.
  * Nothing happens to a job that is being undone. ending: JOB_CANCELLED or JOB_TIMED_OUT. */
 void job_stop(struct job *j, enum job_state ending, uint64_t now);
+
+/* Nothing is done at all, and this is why. */
+void job_refuse(struct job *j, const char *message, uint64_t now);
+/* Its blocks were looked at, and that is all it is for. message: "" or what would keep it from being done. */
+void job_end_look(struct job *j, const char *message, uint64_t now);
+/* No more blocks are tried. What was done stays, unless it is all or nothing. */
+void job_give_up(struct job *j, const char *message);
+
+/* Why the block failed, in words. Kept for the first JOB_WHYS_MAX. */
+void job_explain(struct job *j, uint32_t block, const char *text);
+/* "" where nobody knows. */
+const char *job_why(const struct job *j, uint32_t block) _pure_;
 
 /* If it is offline now, is it meant to stay so, whatever the policy says? */
 bool job_rests_offline(const struct job *j, const struct job_item *item) _pure_;

@@ -17,6 +17,8 @@
 #define MESSAGE_PARTIAL "39885ab2683e4d29a793e4b485f57071" /* a device could not be brought online as a whole */
 #define MESSAGE_HELD "1554300837674a74891ec740a77769e1" /* blocks wait for a hold to be released */
 #define MESSAGE_OFFLINED "d08b7412e2004e15b1f98a115de63188" /* blocks were taken offline, as somebody asked */
+#define MESSAGE_JOB "5ea974da0a214e9894dda6f846387787" /* what became of a job that somebody asked for */
+#define MESSAGE_UNIT "e88c300a71e04f34a0e78390cf804b26" /* a systemd unit was to be started after a hot-add */
 #define MESSAGE_WARNING "d88217d28074480c8be923476759fa19" /* something stands in the way of a sure decision */
 
 #define FIELD_BLOCK "MEMHP_BLOCK"
@@ -31,6 +33,9 @@
 #define FIELD_NODE "MEMHP_NODE"
 #define FIELD_FILE "MEMHP_FILE" /* of the rule */
 #define FIELD_LINE "MEMHP_LINE"
+#define FIELD_WHY "MEMHP_WHY"   /* why the kernel would not, in its words */
+#define FIELD_JOB "MEMHP_JOB"
+#define FIELD_UNIT "MEMHP_UNIT" /* of systemd, that was to be started */
 #define FIELD_BALANCE "MEMHP_BALANCE" /* bytes movable, kernel, added; node; percent; is hot-added kernel memory counted */
 
 /* D-Bus: man 5 org.memhp1. */

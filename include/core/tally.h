@@ -20,8 +20,11 @@ struct tally_key {
         enum outcome outcome;
         enum zone zone; /* where it is online; _ZONE_INVALID: offline or unknown */
         int error;
+        bool explained;         /* the kernel gave a reason: TALLY_WHY_MAX */
         struct balance balance; /* what a device as a whole was judged by */
 };
+
+#define TALLY_WHY_MAX 256
 
 struct tally_run {
         uint32_t first, last;
@@ -33,6 +36,8 @@ struct tally_group {
         uint8_t n_runs;
         struct tally_run runs[TALLY_RUNS];
         uint64_t write_usec; /* spent by the kernel in all of their writes */
+        uint32_t why_block;  /* the first that was explained … */
+        char why[TALLY_WHY_MAX]; /* … and how */
 };
 
 struct tally {
@@ -42,6 +47,8 @@ struct tally {
 
 /* false: no room, nothing was added; print the groups, clear the tally and add again. */
 bool tally_add(struct tally *t, const struct tally_key *key, uint32_t block, uint64_t write_usec);
+/* Why the block that was just added failed. */
+void tally_explain(struct tally *t, const struct tally_key *key, uint32_t block, const char *why);
 void tally_clear(struct tally *t);
 
 /* "32-39,48": the runs of a group. */

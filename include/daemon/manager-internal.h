@@ -34,6 +34,14 @@ struct changes {
         size_t n;
 };
 
+/* A look into the pages of the blocks of a job, before it begins. */
+struct look {
+        uint32_t job; /* whose it is, or was the last time; 0: nobody's */
+        bool active;
+        struct candidate *items;
+        size_t n, next;
+};
+
 struct manager {
         sd_event *event;
         char *config; /* NULL: the usual places */
@@ -55,6 +63,8 @@ struct manager {
         struct bus *bus; /* NULL: there is none */
         uint32_t job_block; /* at the writer for a job, if job_busy */
         bool job_busy;
+        struct look look;
+        int page_flags_fd; /* negative errno: nobody can look into blocks */
         struct surroundings around;
         int16_t tiers[NODES_MAX];
         uint64_t page_size;
@@ -75,8 +85,11 @@ uint64_t manager_now_usec(const struct manager *m);
  * -EAGAIN: the kernel is not done with it; look again in a moment. The entry may be gone afterwards. */
 int manager_process(struct manager *m, struct entry *e, const struct survey_item *item);
 void manager_enqueue(struct manager *m, struct entry *e);
-/* What became of the block, for people. */
+/* What became of the block, for people. why: in the kernel's words, NULL where it gave no reason. */
+void manager_report_why(struct manager *m, struct entry *e, zone_mask zones, uint64_t write_usec, const char *why);
 void manager_report(struct manager *m, struct entry *e, zone_mask zones, uint64_t write_usec);
+/* Why the block stays online, as the kernel log says of a write that took so long. False: it does not say. */
+bool manager_explain(struct manager *m, const struct entry *e, uint64_t write_usec, char ret[static OBSTACLE_TEXT_MAX]);
 /* Read the state again and compare. The entry may be gone afterwards. */
 void manager_handle_change(struct manager *m, struct entry *e);
 void manager_handle_result(struct manager *m, const struct apply_result *result);
@@ -113,7 +126,11 @@ void manager_note_change(struct manager *m, const struct entry *e, bool gone);
 void manager_tell_job(struct manager *m, struct job *j);
 
 /* Jobs (manager-jobs.c). */
-void manager_run_jobs(struct manager *m);
+bool manager_run_jobs(struct manager *m); /* true: there is more to do, at once */
+/* A step of the look into the blocks of a job (manager-look.c). True: there are more steps. */
+bool manager_look(struct manager *m);
+/* Is there room for what is in the block, now? False: text says what is missing. */
+bool manager_has_room(struct manager *m, const struct entry *e, char *text, size_t size);
 void manager_handle_job_result(struct manager *m, struct entry *e, const struct apply_result *result);
 /* The block was unplugged: it may be at the writer for a job, or wait for one. */
 void manager_forget_job_block(struct manager *m, uint32_t block);

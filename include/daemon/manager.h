@@ -7,6 +7,7 @@
 #include <systemd/sd-event.h>
 
 #include "core/adds.h"
+#include "core/choose.h"
 #include "core/histogram.h"
 #include "core/history.h"
 #include "core/holds.h"
@@ -71,6 +72,8 @@ int manager_read_block(struct manager *m, const struct entry *e, struct block *r
 /* What somebody asks for over the bus. -ENOENT: no block matches · -EPERM: a hold is on one of them · -EXDEV: all of them are
  * online in other zones · -EBUSY: too many jobs run · -ENOMEM. *ret is good until the next call of this kind. */
 int manager_add_job(struct manager *m, const struct job_request *request, struct job **ret);
+/* What was seen of the job's blocks before it began, in the order in which they are tried. NULL: it is not known any more. */
+const struct candidate *manager_job_candidates(const struct manager *m, const struct job *j, size_t *ret_n);
 void manager_cancel_job(struct manager *m, struct job *j);
 
 /* duration_usec: 0 is until it is released. -EINVAL: error says why · -ENOSPC: there are HOLDS_MAX · -EIO and others: the

@@ -4,6 +4,7 @@
 /* From a tally's group to the report: the line that people read, and what programs search. */
 
 #include "core/history.h"
+#include "core/jobs.h"
 #include "core/registry.h"
 #include "core/tally.h"
 
@@ -17,6 +18,9 @@ struct report_context {
 /* What became of blocks. */
 void report_compose(const struct report_context *c, const struct tally_group *g, struct report *ret);
 void report_to_journal(const struct report *r);
+
+/* What became of a job, in the journal. */
+void report_job(const struct job *j);
 
 /* "1073741824 4294967296 536870912 - 301 0": as in the history's file. */
 #define BALANCE_TEXT_MAX 96

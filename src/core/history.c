@@ -152,6 +152,8 @@ static void put_report(FILE *f, const struct report *r) {
                 fprintf(f, "device %s\n", r->device);
         if (*r->rule)
                 fprintf(f, "rule %s\nfile %s\n", r->rule, r->file);
+        if (*r->why)
+                fprintf(f, "why %s\n", r->why);
         fprintf(f, "text %s\n", r->text);
 }
 
@@ -329,6 +331,8 @@ static bool parse_line(struct history_parser *p, const char *text, size_t size) 
                 return take_rest(&l, r->rule, sizeof(r->rule));
         if (strcmp(key, "file") == 0)
                 return take_rest(&l, r->file, sizeof(r->file));
+        if (strcmp(key, "why") == 0)
+                return take_rest(&l, r->why, sizeof(r->why));
         if (strcmp(key, "text") != 0 || !take_rest(&l, r->text, sizeof(r->text)))
                 return false;
         p->in_report = false;

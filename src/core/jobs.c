@@ -46,6 +46,7 @@ const char *fate_to_string(enum fate f) {
 
 static void job_done(struct job *j) {
         free(j->items);
+        free(j->whys);
         *j = (struct job) {};
 }
 
@@ -78,9 +79,22 @@ struct job *jobs_first_running(struct jobs *jobs) {
         struct job *first = NULL;
 
         for (size_t i = 0; i < JOBS_MAX; i++)
-                if (is_running(&jobs->slots[i]) && (!first || came_before(&jobs->slots[i], first)))
+                if (is_running(&jobs->slots[i]) && !jobs->slots[i].dry_run && (!first || came_before(&jobs->slots[i], first)))
                         first = &jobs->slots[i];
         return first;
+}
+
+/* Whoever only wants to see does not wait for what others do. */
+struct job *jobs_first_to_look(struct jobs *jobs) {
+        struct job *first = NULL, *turn;
+
+        for (size_t i = 0; i < JOBS_MAX; i++)
+                if (is_running(&jobs->slots[i]) && jobs->slots[i].dry_run && (!first || came_before(&jobs->slots[i], first)))
+                        first = &jobs->slots[i];
+        if (first)
+                return first;
+        turn = jobs_first_running(jobs);
+        return turn && !turn->looked ? turn : NULL;
 }
 
 size_t jobs_count_running(const struct jobs *jobs) {
@@ -160,8 +174,9 @@ int jobs_add(struct jobs *jobs, const struct job_request *request, struct job_it
                 return -EBUSY;
         *j = (struct job) {
                 .id = next_id(jobs), .kind = request->kind, .action = request->action, .uid = request->uid,
-                .all_or_nothing = request->all_or_nothing, .start_usec = now, .items = items, .n = n,
-                .wanted = request->wanted ? MIN(request->wanted, n) : n,
+                .all_or_nothing = request->all_or_nothing, .force = request->force, .dry_run = request->dry_run,
+                .start_usec = now, .items = items, .n = n, .wanted = request->wanted ?: n, .ranked = request->wanted,
+                .looked = request->kind == JOB_ONLINE,
         };
         if (request->timeout_usec && __builtin_add_overflow(now, request->timeout_usec, &j->deadline_usec))
                 j->deadline_usec = 0; /* longer than any machine runs */
@@ -387,7 +402,8 @@ static void skip_rest(struct job *j) {
 
 /* Nothing that is still to come could make it whole. */
 static bool must_undo(const struct job *j) {
-        return j->all_or_nothing && (j->ending != JOB_RUNNING || j->n_failed > j->n - j->wanted);
+        return j->all_or_nothing && (j->ending != JOB_RUNNING || j->n_failed + j->wanted > j->n ||
+                                     (j->next >= j->n && !has_enough(j)));
 }
 
 static struct job_item *take_next(struct job *j) {
@@ -432,8 +448,55 @@ void job_stop(struct job *j, enum job_state ending, uint64_t now) {
         if (j->state != JOB_RUNNING || j->ending != JOB_RUNNING)
                 return;
         j->ending = ending;
+        j->looked = true; /* at what is left, which is nothing */
         skip_rest(j);
         /* Where nothing is under way, it need not wait for those before it. */
         if (!j->current && !(j->all_or_nothing && j->n_done))
                 finish(j, now);
+}
+
+static void set_message(struct job *j, const char *message) {
+        snprintf(j->message, sizeof(j->message), "%s", message);
+}
+
+void job_refuse(struct job *j, const char *message, uint64_t now) {
+        set_message(j, message);
+        skip_rest(j);
+        j->looked = true;
+        j->state = JOB_FAILED;
+        j->end_usec = now;
+}
+
+void job_end_look(struct job *j, const char *message, uint64_t now) {
+        set_message(j, message);
+        j->looked = true;
+        j->state = JOB_DONE;
+        j->end_usec = now;
+}
+
+void job_give_up(struct job *j, const char *message) {
+        if (j->state != JOB_RUNNING)
+                return;
+        set_message(j, message);
+        skip_rest(j);
+}
+
+void job_explain(struct job *j, uint32_t block, const char *text) {
+        struct job_why *whys;
+
+        if (j->n_whys == JOB_WHYS_MAX)
+                return;
+        whys = reallocarray(j->whys, j->n_whys + 1, sizeof(*whys));
+        if (!whys)
+                return; /* the error is known all the same */
+        j->whys = whys;
+        j->whys[j->n_whys].block = block;
+        snprintf(j->whys[j->n_whys++].text, sizeof(whys->text), "%s", text);
+}
+
+const char *job_why(const struct job *j, uint32_t block) {
+        for (size_t i = j->n_whys; i > 0; i--)
+                if (j->whys[i - 1].block == block)
+                        return j->whys[i - 1].text;
+        return "";
 }

@@ -6,7 +6,7 @@
 static bool key_equal(const struct tally_key *a, const struct tally_key *b) {
         return a->add == b->add && a->source == b->source && a->device == b->device && a->node == b->node && a->rule == b->rule &&
                a->action == b->action && a->reason == b->reason && a->outcome == b->outcome && a->zone == b->zone &&
-               a->error == b->error && balance_equal(&a->balance, &b->balance);
+               a->error == b->error && a->explained == b->explained && balance_equal(&a->balance, &b->balance);
 }
 
 /* Blocks come in order, mostly: extend a run at either end, join two, or begin another. */
@@ -38,12 +38,16 @@ static bool add_block(struct tally_group *g, uint32_t block) {
         return true;
 }
 
-bool tally_add(struct tally *t, const struct tally_key *key, uint32_t block, uint64_t write_usec) {
-        struct tally_group *g = NULL;
-
-        for (size_t i = 0; i < t->n && !g; i++)
+static struct tally_group *find_group(struct tally *t, const struct tally_key *key) {
+        for (size_t i = 0; i < t->n; i++)
                 if (key_equal(&t->groups[i].key, key))
-                        g = &t->groups[i];
+                        return &t->groups[i];
+        return NULL;
+}
+
+bool tally_add(struct tally *t, const struct tally_key *key, uint32_t block, uint64_t write_usec) {
+        struct tally_group *g = find_group(t, key);
+
         if (!g) {
                 if (t->n == TALLY_GROUPS)
                         return false;
@@ -54,6 +58,15 @@ bool tally_add(struct tally *t, const struct tally_key *key, uint32_t block, uin
                 return false;
         g->write_usec += write_usec;
         return true;
+}
+
+void tally_explain(struct tally *t, const struct tally_key *key, uint32_t block, const char *why) {
+        struct tally_group *g = find_group(t, key);
+
+        if (!g || g->why[0])
+                return;
+        g->why_block = block;
+        snprintf(g->why, sizeof(g->why), "%s", why);
 }
 
 void tally_clear(struct tally *t) {

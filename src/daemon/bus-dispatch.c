@@ -25,6 +25,7 @@ static const struct bus_method methods[] = {
         { BUS_MANAGER, "Rezone", POLKIT_SET_STATE, true, bus_rezone },
         { BUS_JOB, "Cancel", POLKIT_SET_STATE, true, bus_cancel },
         { BUS_JOB, "ListItems", POLKIT_INSPECT, false, bus_list_items },
+        { BUS_JOB, "ListCandidates", POLKIT_INSPECT, false, bus_list_candidates },
 };
 
 const struct bus_method *bus_method_get(size_t i) {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
+#include <inttypes.h>
 #include <string.h>
 
 #include "daemon/bus-internal.h"
@@ -25,28 +26,131 @@ static int read_zone(sd_bus_message *m, bool may_be_any, enum action *ret, sd_bu
         return 0;
 }
 
-/* {"timeout_usec": t, "all_or_nothing": b} */
-static int read_options(sd_bus_message *m, struct job_request *request, sd_bus_error *error) {
+/* The options of a job, each of which some kinds of jobs take. */
+static int read_amount(struct bus *b, sd_bus_message *m, struct job_request *request, sd_bus_error *error) {
+        const uint64_t block_size = sysfs_block_size(manager_sysfs(b->manager));
+        uint64_t size = 0;
+        int r = sd_bus_message_read(m, "v", "t", &size);
+
+        if (r < 0)
+                return r;
+        if (size == 0)
+                return sd_bus_error_setf(error, SD_BUS_ERROR_INVALID_ARGS, "size: nothing at all");
+        request->wanted = (size_t) MIN((size - 1) / block_size + 1, (uint64_t) UINT32_MAX);
+        return r;
+}
+
+static int read_timeout(struct bus *b, sd_bus_message *m, struct job_request *request, sd_bus_error *error) {
+        int r = sd_bus_message_read(m, "v", "t", &request->timeout_usec);
+
+        (void) b;
+        if (r >= 0 && request->timeout_usec == 0)
+                return sd_bus_error_setf(error, SD_BUS_ERROR_INVALID_ARGS, "timeout_usec: no time at all");
+        return r;
+}
+
+static int read_node(struct bus *b, sd_bus_message *m, struct job_request *request, sd_bus_error *error) {
+        uint32_t node = 0;
+        int r = sd_bus_message_read(m, "v", "u", &node);
+
+        (void) b;
+        if (r >= 0 && node >= NODES_MAX)
+                return sd_bus_error_setf(error, SD_BUS_ERROR_INVALID_ARGS, "node: %" PRIu32 " is beyond any node (%d)", node,
+                                         NODES_MAX - 1);
+        request->on_node = true;
+        request->node = node;
+        return r;
+}
+
+static int read_source(struct bus *b, sd_bus_message *m, struct job_request *request, sd_bus_error *error) {
+        const char *word = NULL;
+        enum source source;
+        int r = sd_bus_message_read(m, "v", "s", &word);
+
+        (void) b;
+        if (r < 0)
+                return r;
+        source = source_from_string(word);
+        if (source < 0)
+                return sd_bus_error_setf(error, SD_BUS_ERROR_INVALID_ARGS, "source: no such source");
+        request->sources = SOURCE_BIT(source);
+        return r;
+}
+
+static int read_device(struct bus *b, sd_bus_message *m, struct job_request *request, sd_bus_error *error) {
+        int r = sd_bus_message_read(m, "v", "s", &request->device);
+
+        (void) b;
+        if (r >= 0 && (!*bus_text(request->device) || strlen(request->device) >= DEVICE_NAME_MAX))
+                return sd_bus_error_setf(error, SD_BUS_ERROR_INVALID_ARGS, "device: not the name of a device");
+        return r;
+}
+
+static int read_flag(sd_bus_message *m, bool *ret) {
+        int flag = 0, r = sd_bus_message_read(m, "v", "b", &flag);
+
+        if (r >= 0)
+                *ret = flag;
+        return r;
+}
+
+static int read_all_or_nothing(struct bus *b, sd_bus_message *m, struct job_request *request, sd_bus_error *error) {
+        (void) b, (void) error;
+        return read_flag(m, &request->all_or_nothing);
+}
+
+static int read_force(struct bus *b, sd_bus_message *m, struct job_request *request, sd_bus_error *error) {
+        (void) b, (void) error;
+        return read_flag(m, &request->force);
+}
+
+static int read_dry_run(struct bus *b, sd_bus_message *m, struct job_request *request, sd_bus_error *error) {
+        (void) b, (void) error;
+        return read_flag(m, &request->dry_run);
+}
+
+#define KIND(k) (1u << (k))
+
+static const struct option {
         const char *key;
-        int r, flag;
+        unsigned kinds;
+        int (*read)(struct bus *b, sd_bus_message *m, struct job_request *request, sd_bus_error *error);
+} options[] = {
+        { "timeout_usec", KIND(JOB_ONLINE) | KIND(JOB_OFFLINE) | KIND(JOB_REZONE), read_timeout },
+        { "all_or_nothing", KIND(JOB_ONLINE) | KIND(JOB_OFFLINE) | KIND(JOB_REZONE), read_all_or_nothing },
+        { "force", KIND(JOB_OFFLINE) | KIND(JOB_REZONE), read_force },
+        { "dry_run", KIND(JOB_OFFLINE) | KIND(JOB_REZONE), read_dry_run },
+        { "size", KIND(JOB_OFFLINE), read_amount },
+        { "node", KIND(JOB_OFFLINE), read_node },
+        { "source", KIND(JOB_OFFLINE), read_source },
+        { "device", KIND(JOB_OFFLINE), read_device },
+};
+
+static int read_option(struct bus *b, sd_bus_message *m, struct job_request *request, sd_bus_error *error) {
+        const char *key;
+        int r = sd_bus_message_read(m, "s", &key);
+
+        if (r < 0)
+                return r;
+        for (size_t i = 0; i < ARRAY_SIZE(options); i++) {
+                if (strcmp(options[i].key, key) != 0 || !(options[i].kinds & KIND(request->kind)))
+                        continue;
+                r = options[i].read(b, m, request, error);
+                if (r < 0 && !sd_bus_error_is_set(error))
+                        return sd_bus_error_setf(error, SD_BUS_ERROR_INVALID_ARGS, "%s: of the wrong type", key);
+                return r;
+        }
+        return sd_bus_error_setf(error, SD_BUS_ERROR_INVALID_ARGS, "there is no such option");
+}
+
+static int read_options(struct bus *b, sd_bus_message *m, struct job_request *request, sd_bus_error *error) {
+        int r;
 
         r = sd_bus_message_enter_container(m, 'a', "{sv}");
         while (r >= 0 && (r = sd_bus_message_enter_container(m, 'e', "sv")) > 0) {
-                r = sd_bus_message_read(m, "s", &key);
-                if (r < 0)
-                        return r;
-                if (strcmp(key, "timeout_usec") == 0) {
-                        r = sd_bus_message_read(m, "v", "t", &request->timeout_usec);
-                        if (r >= 0 && request->timeout_usec == 0)
-                                return sd_bus_error_setf(error, SD_BUS_ERROR_INVALID_ARGS, "timeout_usec: no time at all");
-                } else if (strcmp(key, "all_or_nothing") == 0) {
-                        r = sd_bus_message_read(m, "v", "b", &flag);
-                        request->all_or_nothing = flag;
-                } else
-                        return sd_bus_error_setf(error, SD_BUS_ERROR_INVALID_ARGS, "there is no such option");
-                if (r < 0)
-                        return sd_bus_error_setf(error, SD_BUS_ERROR_INVALID_ARGS, "%s: of the wrong type", key);
-                r = sd_bus_message_exit_container(m);
+                r = read_option(b, m, request, error);
+                if (r >= 0)
+                        r = sd_bus_message_exit_container(m);
         }
         return r < 0 ? r : sd_bus_message_exit_container(m);
 }
@@ -85,7 +189,7 @@ static int ask(struct bus *b, sd_bus_message *m, enum job_kind kind, bool only_c
         if (r >= 0 && kind != JOB_OFFLINE)
                 r = read_zone(m, kind == JOB_ONLINE, &request.action, error);
         if (r >= 0)
-                r = read_options(m, &request, error);
+                r = read_options(b, m, &request, error);
         if (r < 0 || only_check)
                 return r;
         return start_job(b, m, &request, error);
@@ -145,10 +249,61 @@ int bus_list_items(struct bus *b, sd_bus_message *m, bool only_check, sd_bus_err
         if (r < 0 || only_check)
                 return r;
         writer_init_reply(&w, m);
-        writer_open(&w, 'a', "(usi)");
+        writer_open(&w, 'a', "(usis)");
         for (size_t i = 0; i < j->n; i++)
-                writer_append(&w, "(usi)", j->items[i].block, fate_to_string((enum fate) j->items[i].fate),
-                              (int32_t) -j->items[i].error);
+                writer_append(&w, "(usis)", j->items[i].block, fate_to_string((enum fate) j->items[i].fate),
+                              (int32_t) -j->items[i].error, bus_text(job_why(j, j->items[i].block)));
+        writer_close(&w);
+        return writer_reply(&w);
+}
+
+static void put_pages(struct writer *w, const struct page_counts *p, uint64_t page_size) {
+        if (!p->known)
+                return;
+        writer_put(w, "free", "t", p->free * page_size);
+        writer_put(w, "movable", "t", p->movable * page_size);
+        writer_put(w, "cache", "t", p->file * page_size);
+        writer_put(w, "unmovable", "t", p->unmovable * page_size);
+        writer_put(w, "unclear", "t", p->unclear * page_size);
+}
+
+static void append_candidate(struct bus *b, struct writer *w, const struct candidate *c) {
+        const struct registry *registry = manager_registry(b->manager);
+        const struct entry *e = registry_find(registry, c->block);
+        const uint64_t page_size = manager_page_size(b->manager);
+        enum zone zone = c->zones ? (enum zone) __builtin_ctz(c->zones) : _ZONE_INVALID;
+        char why[256];
+
+        candidate_describe(c, page_size, why, sizeof(why));
+        writer_open(w, 'a', "{sv}");
+        writer_put(w, "block", "u", c->block);
+        writer_put(w, "node", "i", (int32_t) c->node);
+        writer_put(w, "zone", "s", zone_to_string(zone) ?: "");
+        writer_put(w, "source", "s", e ? source_to_string((enum source) e->source) : "unknown");
+        writer_put(w, "device", "s", bus_text(registry_device_name(registry, c->device)));
+        writer_put(w, "choice", "s", choice_to_string((enum choice) c->choice));
+        put_pages(w, &c->pages, page_size);
+        writer_put(w, "why", "s", why);
+        writer_close(w);
+}
+
+int bus_list_candidates(struct bus *b, sd_bus_message *m, bool only_check, sd_bus_error *error) {
+        const struct candidate *candidates;
+        struct writer w;
+        struct job *j;
+        size_t n;
+        int r;
+
+        r = job_of(b, m, &j, error);
+        if (r < 0 || only_check)
+                return r;
+        candidates = manager_job_candidates(b->manager, j, &n);
+        if (!candidates)
+                return sd_bus_error_setf(error, BUS_ERROR_BUSY, "what was seen of this job's blocks is not known yet, or not any more");
+        writer_init_reply(&w, m);
+        writer_open(&w, 'a', "a{sv}");
+        for (size_t i = 0; i < n; i++)
+                append_candidate(b, &w, &candidates[i]);
         writer_close(&w);
         return writer_reply(&w);
 }
@@ -173,6 +328,16 @@ static int get_job(sd_bus *bus, const char *path, const char *interface, const c
                 return sd_bus_message_append(m, "s", job_state_to_string(j->state));
         if (strcmp(property, "AllOrNothing") == 0)
                 return sd_bus_message_append(m, "b", (int) j->all_or_nothing);
+        if (strcmp(property, "Force") == 0)
+                return sd_bus_message_append(m, "b", (int) j->force);
+        if (strcmp(property, "DryRun") == 0)
+                return sd_bus_message_append(m, "b", (int) j->dry_run);
+        if (strcmp(property, "Current") == 0)
+                return sd_bus_message_append(m, "u", j->current ? j->current->block : UINT32_MAX);
+        if (strcmp(property, "Wanted") == 0)
+                return sd_bus_message_append(m, "u", (uint32_t) j->wanted);
+        if (strcmp(property, "Message") == 0)
+                return sd_bus_message_append(m, "s", bus_text(j->message));
         if (strcmp(property, "Uid") == 0)
                 return sd_bus_message_append(m, "u", j->uid);
         if (strcmp(property, "Blocks") == 0)
@@ -193,14 +358,21 @@ const sd_bus_vtable bus_job_vtable[] = {
         SD_BUS_PROPERTY("Selector", "s", get_job, 0, SD_BUS_VTABLE_PROPERTY_CONST),
         SD_BUS_PROPERTY("Action", "s", get_job, 0, SD_BUS_VTABLE_PROPERTY_CONST),
         SD_BUS_PROPERTY("AllOrNothing", "b", get_job, 0, SD_BUS_VTABLE_PROPERTY_CONST),
+        SD_BUS_PROPERTY("Force", "b", get_job, 0, SD_BUS_VTABLE_PROPERTY_CONST),
+        SD_BUS_PROPERTY("DryRun", "b", get_job, 0, SD_BUS_VTABLE_PROPERTY_CONST),
         SD_BUS_PROPERTY("Uid", "u", get_job, 0, SD_BUS_VTABLE_PROPERTY_CONST),
         SD_BUS_PROPERTY("StartUSec", "t", get_job, 0, SD_BUS_VTABLE_PROPERTY_CONST),
         SD_BUS_PROPERTY("EndUSec", "t", get_job, 0, 0),
         SD_BUS_PROPERTY("State", "s", get_job, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
-        SD_BUS_PROPERTY("Blocks", "u", get_job, 0, SD_BUS_VTABLE_PROPERTY_CONST),
+        SD_BUS_PROPERTY("Wanted", "u", get_job, 0, SD_BUS_VTABLE_PROPERTY_CONST),
+        SD_BUS_PROPERTY("Current", "u", get_job, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+        SD_BUS_PROPERTY("Message", "s", get_job, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+        SD_BUS_PROPERTY("Blocks", "u", get_job, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
         SD_BUS_PROPERTY("Done", "u", get_job, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
         SD_BUS_PROPERTY("Failed", "u", get_job, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
         SD_BUS_METHOD("Cancel", "", "", bus_dispatch, SD_BUS_VTABLE_UNPRIVILEGED),
-        SD_BUS_METHOD_WITH_NAMES("ListItems", "", , "a(usi)", SD_BUS_PARAM(items), bus_dispatch, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_NAMES("ListItems", "", , "a(usis)", SD_BUS_PARAM(items), bus_dispatch, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_NAMES("ListCandidates", "", , "aa{sv}", SD_BUS_PARAM(candidates), bus_dispatch,
+                                 SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_VTABLE_END,
 };

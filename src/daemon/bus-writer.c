@@ -120,6 +120,8 @@ void writer_append_report(struct writer *w, const struct report *r) {
         writer_put(w, "outcome", "s", outcome_to_string(r->outcome));
         writer_put(w, "zone", "s", zone_to_string(r->zone) ?: "");
         writer_put(w, "errno", "i", (int32_t) -r->error);
+        if (*r->why)
+                writer_put(w, "why", "s", bus_text(r->why));
         if (r->balance.judged)
                 writer_put_balance(w, &r->balance);
         writer_put(w, "message", "s", bus_text(r->text));

@@ -231,7 +231,8 @@ void bus_tell_job(struct bus *b, const struct job *j) {
         writer_append(&w, "uossuuu", j->id, path, job_kind_to_string(j->kind), job_state_to_string(j->state),
                       (uint32_t) j->n_done, (uint32_t) j->n_failed, (uint32_t) j->n);
         signal_send(b, &w);
-        (void) sd_bus_emit_properties_changed(b->bus, path, BUS_JOB, "State", "Done", "Failed", NULL);
+        (void) sd_bus_emit_properties_changed(b->bus, path, BUS_JOB, "State", "Done", "Failed", "Current", "Blocks",
+                                              "Message", NULL);
 }
 
 void bus_tell_policy(struct bus *b, bool accepted) {

@@ -57,8 +57,17 @@ static bool is_held(const struct manager *m, const struct entry *e) {
         return holds_find(&m->holds, &b, b.size, hold_now_usec());
 }
 
+static bool is_asked_for(const struct manager *m, const struct job_request *request, const struct entry *e) {
+        if (!manager_selects(m, request->selector, e) || (request->on_node && e->node != (int) request->node) ||
+            (request->sources && !(request->sources & SOURCE_BIT(e->source))))
+                return false;
+        if (request->device && strcmp(registry_device_name(&m->registry, e->device), request->device) != 0)
+                return false;
+        return !request->wanted || e->state == BLOCK_ONLINE; /* what is offline already is no part of an amount */
+}
+
 static int collect_entry(const struct manager *m, const struct job_request *request, const struct entry *e, struct job_list *l) {
-        if (!manager_selects(m, request->selector, e))
+        if (!is_asked_for(m, request, e))
                 return 0;
         if (request->kind != JOB_OFFLINE && e->state == BLOCK_OFFLINE && is_held(m, e))
                 return -EPERM;
@@ -148,6 +157,20 @@ static void rest_offline(struct manager *m, struct entry *e) {
         manager_state_changed(m, true);
 }
 
+/* What was free when the job began may be in use by now. */
+static bool check_room(struct manager *m, struct job *j, struct entry *e, enum action action) {
+        char text[JOB_MESSAGE_MAX];
+
+        if (action != ACTION_LEAVE_OFFLINE || j->state != JOB_RUNNING || j->force || manager_has_room(m, e, text, sizeof(text)))
+                return true;
+        job_fail(j, -ENOMEM);
+        job_explain(j, e->block, text);
+        job_give_up(j, text);
+        entry_set_asked(e, ACTION_LEAVE_OFFLINE, REASON_ASKED, OUTCOME_FAILED, -ENOMEM);
+        manager_report_why(m, e, e->zones, 0, text);
+        return false;
+}
+
 static void work_on(struct manager *m, struct job *j, struct job_item *item) {
         struct entry *e = registry_find(&m->registry, item->block);
         enum action action;
@@ -165,7 +188,7 @@ static void work_on(struct manager *m, struct job *j, struct job_item *item) {
         }
         b.hands_off = e->hands_off;
         if (job_begin(j, &b, &action)) {
-                if (!submit(m, j, e, action))
+                if (check_room(m, j, e, action) && !submit(m, j, e, action))
                         job_fail(j, -ENOMEM);
         } else if (j->kind == JOB_OFFLINE && b.state == BLOCK_OFFLINE)
                 rest_offline(m, e);
@@ -219,23 +242,23 @@ static void tell_jobs(struct manager *m) {
         (void) sd_event_source_set_enabled(m->job_timer, next != UINT64_MAX ? SD_EVENT_ONESHOT : SD_EVENT_OFF);
 }
 
-void manager_run_jobs(struct manager *m) {
+bool manager_run_jobs(struct manager *m) {
+        bool again = false;
         struct job *j;
 
         if (!m->started)
-                return;
+                return false;
         stop_late(m);
-        for (int i = 0; !m->job_busy && (j = jobs_first_running(&m->jobs)) && run_job(m, j); i++)
-                if (i == JOB_BUDGET) {
-                        (void) sd_event_source_set_enabled(m->work_source, SD_EVENT_ON);
-                        break;
-                }
+        for (int i = 0; !m->job_busy && !again && (j = jobs_first_running(&m->jobs)) && j->looked && run_job(m, j); i++)
+                again = i == JOB_BUDGET;
+        again = manager_look(m) || again;
         tell_jobs(m);
+        return again;
 }
 
 /* The block's fate is known, and this is how it came about. */
 static void note_fate(struct manager *m, const struct job *j, const struct job_item *item, struct entry *e,
-                      const struct apply_result *result) {
+                      const struct apply_result *result, const char *why) {
         bool is_offline = e->state == BLOCK_OFFLINE;
 
         if (j->state == JOB_UNDOING)
@@ -245,7 +268,7 @@ static void note_fate(struct manager *m, const struct job *j, const struct job_i
         else
                 entry_set_asked(e, result->action, REASON_ASKED, result->outcome, item->error);
         e->hands_off = is_offline && job_rests_offline(j, item);
-        manager_report(m, e, result->zones, result->write_usec);
+        manager_report_why(m, e, result->zones, result->write_usec, why);
         if (is_offline && item->was_online && !e->hands_off)
                 manager_enqueue(m, e); /* it is not to be lost: the policy may find a place for it */
 }
@@ -261,7 +284,9 @@ void manager_handle_job_result(struct manager *m, struct entry *e, const struct 
         struct job *j = jobs_find(&m->jobs, result->job);
         struct job_item *item = j ? j->current : NULL;
         enum outcome outcome = result->outcome;
+        char why[OBSTACLE_TEXT_MAX];
         enum action action;
+        bool explained;
         int error;
 
         m->job_busy = false;
@@ -270,6 +295,10 @@ void manager_handle_job_result(struct manager *m, struct entry *e, const struct 
         if (!item || item->block != e->block)
                 return;
         error = job_error(j, result->error);
+        explained = result->action == ACTION_LEAVE_OFFLINE && result->state != BLOCK_OFFLINE &&
+                    manager_explain(m, e, result->write_usec, why);
+        if (explained)
+                job_explain(j, e->block, why);
         while (job_continue(j, outcome, error, &action)) {
                 if (submit(m, j, e, action))
                         return;
@@ -277,8 +306,8 @@ void manager_handle_job_result(struct manager *m, struct entry *e, const struct 
                 error = -ENOMEM;
         }
         j->untold = true;
-        note_fate(m, j, item, e, result);
-        manager_run_jobs(m);
+        note_fate(m, j, item, e, result, explained ? why : NULL);
+        (void) sd_event_source_set_enabled(m->work_source, SD_EVENT_ON);
 }
 
 void manager_forget_job_block(struct manager *m, uint32_t block) {

@@ -11,6 +11,8 @@
 #include "daemon/journal.h"
 #include "daemon/manager-internal.h"
 #include "host/conf.h"
+#include "host/kmsg.h"
+#include "host/pageflags.h"
 #include "host/platform.h"
 #include "host/surroundings.h"
 
@@ -72,7 +74,7 @@ int manager_new(sd_event *event, const struct manager_options *options, struct m
         if (!m)
                 return -ENOMEM;
         m->event = sd_event_ref(event);
-        m->keep.dir_fd = m->refused.fd = -ENOENT;
+        m->keep.dir_fd = m->refused.fd = m->page_flags_fd = -ENOENT;
         m->todo.item_size = sizeof(uint32_t);
         if (options->config && !(m->config = strdup(options->config)))
                 return -ENOMEM;
@@ -84,6 +86,7 @@ int manager_new(sd_event *event, const struct manager_options *options, struct m
         if (r < 0)
                 return r;
         evidence_init(&m->evidence, m->fs);
+        m->page_flags_fd = pageflags_open(m->fs);
         m->page_size = surroundings_page_size(m->fs);
         m->around.platforms = platform_read(m->fs);
         sysfs_read_tiers(m->fs, m->tiers);
@@ -118,6 +121,9 @@ int manager_start(struct manager *m) {
         r = refused_start(&m->refused, m->event);
         if (r < 0)
                 return r;
+        /* The log of a captured machine cannot be waited for, but read. */
+        if (m->refused.fd < 0 && strcmp(sysfs_root(m->fs), "/") != 0)
+                m->refused.fd = kmsg_open(sysfs_root(m->fs));
         if (bus_is_wanted(sysfs_root(m->fs))) {
                 r = bus_new(m->event, m, &m->bus);
                 if (r < 0)
@@ -220,6 +226,8 @@ void manager_free(struct manager *m) {
         registry_done(&m->registry);
         holds_done(&m->holds);
         jobs_done(&m->jobs);
+        free(m->look.items);
+        closep(&m->page_flags_fd);
         evidence_done(&m->evidence);
         policy_free(m->policy);
         sysfs_close(m->fs);
@@ -233,7 +241,7 @@ bool manager_is_started(const struct manager *m) {
 }
 
 bool manager_is_idle(const struct manager *m) {
-        return m->started && !jobs_first_running(&((struct manager *) m)->jobs) && m->todo.n == 0 && !m->scan.active && !m->scan.requested && m->tally.n == 0 &&
+        return m->started && jobs_count_running(&m->jobs) == 0 && m->todo.n == 0 && !m->scan.active && !m->scan.requested && m->tally.n == 0 &&
                apply_pending(m->apply) == 0;
 }
 

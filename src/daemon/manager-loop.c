@@ -153,8 +153,7 @@ static int on_work(sd_event_source *source, void *userdata) {
         struct manager *m = userdata;
         uint64_t delay = manager_work(m);
 
-        manager_run_jobs(m);
-        if (delay == 0)
+        if (manager_run_jobs(m) || delay == 0)
                 return 0;
         (void) sd_event_source_set_enabled(source, SD_EVENT_OFF);
         if (delay == UINT64_MAX)
@@ -204,7 +203,6 @@ static int on_apply(sd_event_source *source, int fd, uint32_t revents, void *use
         (void) source, (void) fd, (void) revents;
         for (int i = 0; i < EVENT_BUDGET && apply_take(m->apply, &result); i++)
                 manager_handle_result(m, &result);
-        manager_run_jobs(m);
         if (m->todo.n || m->scan.active)
                 (void) sd_event_source_set_enabled(m->work_source, SD_EVENT_ON);
         return 0;
@@ -284,8 +282,11 @@ void manager_wake_patience(struct manager *m, uint64_t delay_usec) {
 }
 
 static int on_job_timer(sd_event_source *source, uint64_t usec, void *userdata) {
+        struct manager *m = userdata;
+
         (void) source, (void) usec;
-        manager_run_jobs(userdata);
+        if (manager_run_jobs(m))
+                (void) sd_event_source_set_enabled(m->work_source, SD_EVENT_ON);
         return 0;
 }
 

@@ -26,6 +26,8 @@ void manager_tell_job(struct manager *m, struct job *j) {
         j->told_usec = manager_now_usec(m);
         j->untold = false;
         bus_tell_job(m->bus, j);
+        if (job_is_over(j) && !j->dry_run)
+                report_job(j);
 }
 
 static void flush_changes(struct manager *m) {

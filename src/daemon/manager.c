@@ -11,6 +11,7 @@
 #define SETTLE_BLIND_USEC 50000 /* the same where /proc/iomem shows nothing, and memory without a name is the rule */
 #define SETTLE_MAX_USEC 4000000 /* of one block, whatever else comes: it must not hold up the others for ever */
 #define REPORT_DELAY_USEC 50000
+#define CLOCKS_DIFFER_USEC 1000000 /* that of the kernel log runs apart from the others */
 
 /* ---- report: the one place ---------------------------------------------------------------------------------------- */
 
@@ -27,7 +28,18 @@ static struct balance entry_balance(struct manager *m, const struct entry *e) {
 }
 
 void manager_report(struct manager *m, struct entry *e, zone_mask zones, uint64_t write_usec) {
+        manager_report_why(m, e, zones, write_usec, NULL);
+}
+
+bool manager_explain(struct manager *m, const struct entry *e, uint64_t write_usec, char ret[static OBSTACLE_TEXT_MAX]) {
+        uint64_t n = sysfs_block_size(m->fs) / m->page_size, now = manager_now_usec(m), ago = write_usec + CLOCKS_DIFFER_USEC;
+
+        return refused_explain(&m->refused, e->block * n, n, now > ago ? now - ago : 0, ret);
+}
+
+void manager_report_why(struct manager *m, struct entry *e, zone_mask zones, uint64_t write_usec, const char *why) {
         const struct tally_key key = {
+                .explained = why,
                 .balance = entry_balance(m, e),
                 .add = e->add,
                 .source = (enum source) e->source,
@@ -60,6 +72,8 @@ void manager_report(struct manager *m, struct entry *e, zone_mask zones, uint64_
                 manager_flush_report(m);
                 (void) tally_add(&m->tally, &key, e->block, write_usec);
         }
+        if (why)
+                tally_explain(&m->tally, &key, e->block, why);
         /* Soon after the last, but what comes without a pause must not put it off for ever. */
         (void) sd_event_source_set_time(m->report_timer, MIN(manager_now_usec(m) + REPORT_DELAY_USEC,
                                                              m->tally_since_usec + REPORT_CAP_USEC));
@@ -317,8 +331,11 @@ void manager_handle_result(struct manager *m, const struct apply_result *result)
                 return;
         }
         if (result->action == ACTION_LEAVE_OFFLINE) {
+                char why[OBSTACLE_TEXT_MAX];
+                bool explained = result->state != BLOCK_OFFLINE && manager_explain(m, e, result->write_usec, why);
+
                 manager_handle_rollback(m, e);
-                manager_report(m, e, result->zones, result->write_usec);
+                manager_report_why(m, e, result->zones, result->write_usec, explained ? why : NULL);
                 return;
         }
         if (result->error == 0 && result->state == BLOCK_OFFLINE) {

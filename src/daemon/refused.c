@@ -10,6 +10,7 @@
 #include "host/kmsg.h"
 
 #define RECORD_BUDGET 256
+#define RECORD_BUDGET_EXPLAIN 16384 /* a log is not longer, and somebody waits for the reason */
 /* The driver's complaint follows the kernel's: one message for both. */
 #define TELL_DELAY_USEC 100000
 
@@ -33,19 +34,29 @@ static int on_tell(sd_event_source *source, uint64_t usec, void *userdata) {
         return 0;
 }
 
-static int on_log(sd_event_source *source, int fd, uint32_t revents, void *userdata) {
-        struct refused *r = userdata;
+static void take_line(struct refused *r, const struct kernlog_line *line) {
+        obstacles_add(&r->obstacles, line);
+        if (line->type != KERNLOG_UNALIGNED && line->type != KERNLOG_FAILED)
+                return;
+        refusals_add(&r->refusals, line);
+        (void) sd_event_source_set_time_relative(r->tell_timer, TELL_DELAY_USEC);
+        (void) sd_event_source_set_enabled(r->tell_timer, SD_EVENT_ONESHOT);
+}
+
+static int read_log(struct refused *r, int budget) {
         struct kernlog_line line;
         int n = 0;
 
-        (void) revents;
-        for (int i = 0; i < RECORD_BUDGET && (n = kmsg_next(fd, &line)) > 0; i++) {
-                if (line.type == KERNLOG_OTHER)
-                        continue;
-                refusals_add(&r->refusals, &line);
-                (void) sd_event_source_set_time_relative(r->tell_timer, TELL_DELAY_USEC);
-                (void) sd_event_source_set_enabled(r->tell_timer, SD_EVENT_ONESHOT);
-        }
+        for (int i = 0; i < budget && (n = kmsg_next(r->fd, &line)) > 0; i++)
+                take_line(r, &line);
+        return n;
+}
+
+static int on_log(sd_event_source *source, int fd, uint32_t revents, void *userdata) {
+        int n;
+
+        (void) fd, (void) revents;
+        n = read_log(userdata, RECORD_BUDGET);
         if (n < 0) {
                 journal_print(LOG_WARNING, MESSAGE_WARNING, "the kernel log cannot be read any more: %s; refused hot-adds go "
                               "unnoticed", strerror(-n));
@@ -77,4 +88,16 @@ void refused_stop(struct refused *r) {
         sd_event_source_unref(r->log_source);
         sd_event_source_unref(r->tell_timer);
         closep(&r->fd);
+}
+
+bool refused_explain(struct refused *r, uint64_t first, uint64_t n, uint64_t since_usec, char ret[static OBSTACLE_TEXT_MAX]) {
+        const struct obstacle *o;
+        size_t n_pages;
+
+        if (r->fd >= 0)
+                (void) read_log(r, RECORD_BUDGET_EXPLAIN);
+        o = obstacles_find(&r->obstacles, first, n, since_usec, &n_pages);
+        if (o)
+                obstacle_describe(o, n_pages, ret);
+        return o;
 }

@@ -101,8 +101,19 @@ static const char *describe_error(const struct tally_group *g) {
         }
 }
 
+/* ": page 0x12f3a7 …", or of the first block where there are more. */
+static void format_why(const struct tally_group *g, char *buf, size_t size) {
+        buf[0] = '\0';
+        if (!g->why[0])
+                return;
+        if (g->n_blocks == 1)
+                snprintf(buf, size, ": %s", g->why);
+        else
+                snprintf(buf, size, "; of block %" PRIu32 ": %s", g->why_block, g->why);
+}
+
 /* Somebody asked, over the bus: no rule has a say. */
-static void compose_asked(const struct tally_group *g, const char *zone, struct report *ret) {
+static void compose_asked(const struct tally_group *g, const char *zone, const char *why, struct report *ret) {
         bool offline = g->key.action == ACTION_LEAVE_OFFLINE;
 
         switch (g->key.outcome) {
@@ -122,11 +133,11 @@ static void compose_asked(const struct tally_group *g, const char *zone, struct 
                 break;
         default:
                 if (offline)
-                        report_say(ret, LOG_WARNING, REPORT_FAILED, "stays online in %s: somebody asked to take it offline: %s",
-                                   zone, describe_error(g));
+                        report_say(ret, LOG_WARNING, REPORT_FAILED, "stays online in %s: somebody asked to take it offline: %s%s",
+                                   zone, describe_error(g), why);
                 else if (g->key.zone >= 0)
-                        report_say(ret, LOG_WARNING, REPORT_FAILED, "stays online in %s: somebody asked for \"%s\": %s", zone,
-                                   action_to_state(g->key.action), describe_error(g));
+                        report_say(ret, LOG_WARNING, REPORT_FAILED, "stays online in %s: somebody asked for \"%s\": %s%s", zone,
+                                   action_to_state(g->key.action), describe_error(g), why);
                 else
                         report_say(ret, LOG_WARNING, REPORT_FAILED, "is not online as somebody asked (\"%s\"): %s",
                                    action_to_state(g->key.action), describe_error(g));
@@ -154,9 +165,10 @@ static void compose(const struct report_context *c, const struct tally_group *g,
         const char *zone = zone_to_string(g->key.zone) ?: "a zone that the kernel does not name";
         const char *state = action_to_state(g->key.action);
         const char *error = describe_error(g);
-        char rule[256], figures[256] = "there would be too much movable memory", why[600];
+        char rule[256], figures[256] = "there would be too much movable memory", why[600], kernel[TALLY_WHY_MAX + 48];
 
         format_rule(c, g, rule, sizeof(rule));
+        format_why(g, kernel, sizeof(kernel));
         if (g->key.balance.judged)
                 balance_describe(&g->key.balance, figures, sizeof(figures));
         if (g->key.reason == REASON_FALLBACK)
@@ -169,7 +181,7 @@ static void compose(const struct report_context *c, const struct tally_group *g,
                 snprintf(why, sizeof(why), "by %s", rule);
 
         if (g->key.reason == REASON_ASKED) {
-                compose_asked(g, zone, ret);
+                compose_asked(g, zone, kernel, ret);
                 return;
         }
         if (g->key.reason == REASON_UNDONE) {
@@ -209,8 +221,8 @@ static void compose(const struct report_context *c, const struct tally_group *g,
                 break;
         default:
                 if (g->key.reason == REASON_ROLLED_BACK)
-                        report_say(ret, LOG_ERR, REPORT_PARTIAL, "stays online in %s: it could not be taken offline again: %s",
-                                 zone, error);
+                        report_say(ret, LOG_ERR, REPORT_PARTIAL, "stays online in %s: it could not be taken offline again: %s%s",
+                                 zone, error, kernel);
                 else if (!state)
                         report_say(ret, LOG_ERR, REPORT_FAILED, "cannot be read: %s; left as it is", error);
                 else
@@ -237,6 +249,7 @@ void report_compose(const struct report_context *c, const struct tally_group *g,
                 .balance = g->key.balance,
         };
         tally_format_blocks(g, ret->blocks, sizeof(ret->blocks));
+        snprintf(ret->why, sizeof(ret->why), "%s", g->why);
         snprintf(ret->device, sizeof(ret->device), "%s", registry_device_name(c->registry, g->key.device));
         if (rule) {
                 snprintf(ret->rule, sizeof(ret->rule), "%s", rule->name);
@@ -279,7 +292,24 @@ void report_to_journal(const struct report *r) {
                 { FIELD_BALANCE, r->balance.judged ? balance : NULL },
                 { FIELD_ZONE, zone_to_string(r->zone) },
                 { FIELD_OUTCOME, outcome_to_string(r->outcome) },
+                { FIELD_WHY, r->why[0] ? r->why : NULL },
                 { "ERRNO", r->error ? error : NULL },
         };
         journal_send(r->priority, report_kind_message_id(r->kind), fields, ARRAY_SIZE(fields), "%s", r->text);
+}
+
+void report_job(const struct job *j) {
+        char id[16], uid[24] = "";
+        const struct journal_field fields[] = {
+                { FIELD_JOB, id },
+                { FIELD_OUTCOME, job_state_to_string(j->state) },
+        };
+
+        snprintf(id, sizeof(id), "%" PRIu32, j->id);
+        if (j->uid != 0 && j->uid != UINT32_MAX)
+                snprintf(uid, sizeof(uid), " for user %" PRIu32, j->uid);
+        journal_send(j->state == JOB_DONE ? LOG_INFO : LOG_NOTICE, MESSAGE_JOB, fields, ARRAY_SIZE(fields),
+                     "job %s%s: %s %s: %s: of %zu blocks %zu are as asked for, %zu failed%s%s", id, uid,
+                     job_kind_to_string(j->kind), j->selector, job_state_to_string(j->state), j->wanted, j->n_done, j->n_failed,
+                     j->message[0] ? "; " : "", j->message);
 }
