@@ -383,7 +383,7 @@ int sysfs_request_uevent(const struct sysfs *fs, uint32_t index) {
         char path[ATTRIBUTE_PATH_MAX];
 
         attribute_path(path, index, "uevent");
-        return write_attribute(fs->memory_fd, path, "change");
+        return sysfs_attribute_write(fs->memory_fd, path, "change");
 }
 
 static int visit_check_writable(const char *name, void *userdata) {
