@@ -50,6 +50,11 @@ static const struct {
         { "4,1,2,-;virtio_mem virtio0: adding memory failed: -99999999999999999999999\n",
           { .type = KERNLOG_FAILED, .usec = 2, .device = "virtio0" } },
         { "4,1,2,-;virtio_mem virtio0: adding memory failed: 12\n", { .type = KERNLOG_FAILED, .usec = 2, .device = "virtio0" } },
+        /* The first by Linux 6.1. */
+        { "6,441,5000000,-;Built 2 zonelists, mobility grouping on.  Total pages: 524288\n",
+          { .type = KERNLOG_ZONELISTS, .usec = 5000000, .zonelists = 2, .total_pages = 524288 } },
+        { "6,441,5000000,-;Built 1024 zonelists, mobility grouping off.  Total pages: 18446744073709551615\n",
+          { .type = KERNLOG_ZONELISTS, .usec = 5000000, .zonelists = 1024, .total_pages = UINT64_MAX } },
         /* A device that is not where it should be. */
         { "3,1,2,-;add_memory failed\n", { .type = KERNLOG_FAILED, .usec = 2 } },
         { "3,1,2,-; : add_memory failed\n", { .type = KERNLOG_FAILED, .usec = 2 } },
@@ -66,6 +71,8 @@ static void check_parsed(const struct kernlog_line *l, const struct kernlog_line
         ck_assert_uint_eq(l->size, expected->size);
         ck_assert_str_eq(l->device, expected->device);
         ck_assert_int_eq(l->error, expected->error);
+        ck_assert_uint_eq(l->zonelists, expected->zonelists);
+        ck_assert_uint_eq(l->total_pages, expected->total_pages);
 }
 
 START_TEST(test_record) {
@@ -97,7 +104,14 @@ static const char *const others[] = {
         /* Of other things. */
         "6,1,0,-;Linux version 6.1.0-42-amd64\n",
         "6,440,5000000,-;Fallback order for Node 0: 0 1 \n",
-        "6,441,5000000,-;Built 2 zonelists, mobility grouping on.  Total pages: 524288\n",
+        "12,441,5000000,-;Built 2 zonelists, mobility grouping on.  Total pages: 524288\n",
+        "6,441,5000000,-;Rebuilt 2 zonelists, mobility grouping on.  Total pages: 524288\n",
+        "6,441,5000000,-;Built many zonelists, mobility grouping on.  Total pages: 524288\n",
+        "6,441,5000000,-;Built 4294967296 zonelists, mobility grouping on.  Total pages: 524288\n",
+        "6,441,5000000,-;Built 2 zonelists, mobility grouping on.\n",
+        "6,441,5000000,-;Built 2 zonelists, mobility grouping on.  Total pages: many\n",
+        "6,441,5000000,-;Built 2 zonelists, mobility grouping on.  Total pages: 18446744073709551616\n",
+        "6,441,5000000,-;Built 2 houses.  Total pages: 524288\n",
         "6,441,5000000,-;memory add is fine, failed is not\n",
         "6,441,5000000,-;\n",
         /* Not of the form. */
@@ -185,7 +199,7 @@ START_TEST(test_garbage) {
                         copy[prng_below(&prng, (unsigned) size)] =
                                 prng_below(&prng, 2) ? "0123456789,;:-[ \nxf"[prng_below(&prng, 19)] : (char) prng_next(&prng);
                 kernlog_parse(copy, size, &line);
-                CHECK(line.type <= KERNLOG_FAILED && line.error <= 0 && line.error > -4096);
+                CHECK(line.type <= KERNLOG_ZONELISTS && line.error <= 0 && line.error > -4096);
                 CHECK(memchr(line.device, '\0', sizeof(line.device)));
                 CHECK(line.type != KERNLOG_UNALIGNED || line.size > 0);
         }
@@ -261,6 +275,7 @@ START_TEST(test_story) {
 
                 refusals_add(&r, &line);
                 refusals_add(&r, &(struct kernlog_line) { .type = KERNLOG_OTHER, .usec = line.usec, .device = "X" });
+                refusals_add(&r, &(struct kernlog_line) { .type = KERNLOG_ZONELISTS, .usec = line.usec, .device = "X" });
         }
         ck_assert_uint_eq(r.n, stories[_i].n);
         ck_assert_uint_eq(r.total, stories[_i].n);

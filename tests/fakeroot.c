@@ -18,11 +18,13 @@
 
 #include "core/macro.h"
 #include "core/queue.h"
+#include "fakestatistics.h"
 
 #define MEMORY_DIR "sys/devices/system/memory"
 #define NODE_DIR "sys/devices/system/node"
 #define DAX_DIR "sys/bus/dax/devices"
 #define PATH_SIZE 256
+#define ZONES_SIZE 64
 
 /* What was plugged at once: one resource in /proc/iomem. */
 struct region {
@@ -30,6 +32,7 @@ struct region {
         char parents[2][64]; /* outermost first, "" for none */
         char ram[80];        /* "System RAM (kmem)" */
         char firmware_node[32];
+        bool hot;
 };
 
 struct fake_block {
@@ -76,6 +79,8 @@ struct fakeroot {
         struct node_set nodes; /* that have a folder */
         struct fakeroot_traits traits;
         enum fakeroot_iomem iomem;
+        bool has_statistics;
+        struct fakeroot_statistics statistics;
         struct region *regions;
         size_t n_regions, capacity_regions;
         struct fake_block *blocks; /* by index */
@@ -466,6 +471,84 @@ static void put_iomem(struct fakeroot *f) {
         put_file(f, "proc/iomem", text);
 }
 
+/* ---- statistics ---------------------------------------------------------------------------------------------------- */
+
+static void count_block(const struct fakeroot *f, const struct fake_block *b, struct fake_zone *zones, size_t *n) {
+        size_t i = 0;
+
+        while (i < *n && (zones[i].node != b->node || strcmp(zones[i].name, b->zone) != 0))
+                i++;
+        if (i == *n) {
+                CHECK(*n < ZONES_SIZE);
+                zones[(*n)++] = (struct fake_zone) { .node = b->node, .name = b->zone, .first = b->index };
+        }
+        zones[i].last = b->index;
+        zones[i].n++;
+        zones[i].n_hot += f->regions[b->region].hot;
+}
+
+static void put_text(struct fakeroot *f, const char *path, char *text) {
+        make_folders(f, path);
+        put_file(f, path, text);
+        free(text);
+}
+
+static void put_thread(struct fakeroot *f, unsigned pid, const char *name) {
+        char path[PATH_SIZE], line[PATH_SIZE];
+
+        format(path, "proc/%u/comm", pid);
+        if (faccessat(f->fd, path, F_OK, 0) == 0)
+                return;
+        format(line, "%s\n", name);
+        put_text(f, path, strdup(line));
+        format(path, "proc/%u/stat", pid);
+        put_text(f, path, fake_thread_stat(pid, name));
+}
+
+static void put_threads(struct fakeroot *f, const struct fake_memory *m) {
+        char name[PATH_SIZE];
+
+        put_thread(f, 2, "kthreadd");
+        for (size_t i = 0; i < m->n_zones; i++) {
+                format(name, "kcompactd%d", m->zones[i].node);
+                put_thread(f, 100 + 2 * (unsigned) m->zones[i].node, name);
+                format(name, "kswapd%d", m->zones[i].node);
+                put_thread(f, 101 + 2 * (unsigned) m->zones[i].node, name);
+        }
+}
+
+/* After whatever changed the memory. */
+static void put_statistics(struct fakeroot *f) {
+        struct fake_zone zones[ZONES_SIZE];
+        struct fake_memory m = {
+                .zones = zones, .memmap_on_memory = f->statistics.memmap_on_memory, .memmap_counted = f->statistics.memmap_counted,
+        };
+
+        if (!f->has_statistics)
+                return;
+        for (size_t i = 0; i < f->n_blocks; i++) {
+                const struct fake_block *b = &f->blocks[i];
+
+                m.n_hot += f->regions[b->region].hot;
+                m.n_boot += !f->regions[b->region].hot;
+                if (b->zone)
+                        count_block(f, b, zones, &m.n_zones);
+        }
+        put_text(f, "proc/zoneinfo", fake_zoneinfo(&m));
+        put_text(f, "proc/buddyinfo", fake_buddyinfo(&m));
+        put_text(f, "proc/meminfo", fake_meminfo(&m));
+        put_text(f, "proc/vmstat", fake_vmstat(&m));
+        put_threads(f, &m);
+}
+
+void fakeroot_keep_statistics(struct fakeroot *f, const struct fakeroot_statistics *statistics) {
+        pthread_mutex_lock(&lock);
+        f->has_statistics = true;
+        f->statistics = *statistics;
+        put_statistics(f);
+        pthread_mutex_unlock(&lock);
+}
+
 void fakeroot_set_iomem(struct fakeroot *f, enum fakeroot_iomem mode) {
         pthread_mutex_lock(&lock);
         f->iomem = mode;
@@ -583,7 +666,8 @@ static void add_region(struct fakeroot *f, const struct region *region, int node
 
         pthread_mutex_lock(&lock);
         CHECK(GROW(f->regions, f->n_regions, f->capacity_regions));
-        f->regions[f->n_regions++] = *region;
+        f->regions[f->n_regions] = *region;
+        f->regions[f->n_regions++].hot = !boot;
         at = lower_bound(f, region->first);
         CHECK(at == f->n_blocks || f->blocks[at].index >= region->first + region->n); /* memory does not overlap */
         while (f->n_blocks + region->n > f->capacity_blocks)
@@ -600,7 +684,8 @@ static void add_region(struct fakeroot *f, const struct region *region, int node
                         .zones_hidden = f->traits.zones_hidden,
                         .watch = -1,
                 };
-        put_iomem(f); /* the resource is there before the first event */
+        put_iomem(f); /* the resource is there before the first event, and so are the struct pages */
+        put_statistics(f);
         for (uint32_t i = 0; i < region->n; i++) {
                 make_block(f, &f->blocks[at + i]);
                 if (!boot)
@@ -720,6 +805,7 @@ static void remove_blocks(struct fakeroot *f, uint32_t first, uint32_t n) {
         }
         shrink_regions(f);
         put_iomem(f);
+        put_statistics(f);
 }
 
 void fakeroot_remove(struct fakeroot *f, uint32_t first, uint32_t n) {
@@ -762,6 +848,7 @@ static void put_state(struct fakeroot *f, struct fake_block *b) {
                 put_attribute(f, b->index, "valid_zones", b->zone ? b->zone : b->zones, false);
         if (b->zone)
                 put_attribute(f, b->index, "state", "online", false);
+        put_statistics(f);
         push_event(f, UEVENT_CHANGED, b->index);
 }
 

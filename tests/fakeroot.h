@@ -69,6 +69,15 @@ void fakeroot_add_node(struct fakeroot *f, uint32_t block, int node);
 /* How often valid_zones was opened before the block had its node: on Linux 6.1 the kernel would be gone. */
 unsigned fakeroot_oopses(struct fakeroot *f);
 
+/* From now on the machine has zoneinfo, buddyinfo, meminfo, vmstat and the threads of its nodes, which move with its memory
+ * (fakestatistics.h). */
+struct fakeroot_statistics {
+        bool memmap_on_memory; /* hot-added blocks hold their own struct pages */
+        bool memmap_counted;   /* vmstat has nr_memmap_pages */
+};
+
+void fakeroot_keep_statistics(struct fakeroot *f, const struct fakeroot_statistics *statistics);
+
 enum fakeroot_iomem {
         FAKEROOT_IOMEM_SHOWN,
         FAKEROOT_IOMEM_HIDDEN, /* zeros, as without CAP_SYS_ADMIN */

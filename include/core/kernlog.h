@@ -5,7 +5,8 @@
  *  - Hot-adds that never became memory blocks: they are refused before there is a device to send an event
  *    (check_hotplug_memory_range() and the callers of add_memory()).
  *  - Why a block cannot be taken offline (mm/memory_hotplug.c, mm/debug.c: dump_page()): core/obstacle.h puts these lines
- *    together. */
+ *    together.
+ *  - That the zonelists were built anew (mm/page_alloc.c). */
 
 #include "core/block.h"
 
@@ -19,6 +20,7 @@ enum kernlog_type {
         KERNLOG_FILE,      /* … the file it belongs to: text */
         KERNLOG_OWNER,     /* … who allocated it, if the kernel keeps track (page_owner=on): text */
         KERNLOG_WHY,       /* … why it is described: text; the last line of a description */
+        KERNLOG_ZONELISTS, /* memory came online in a zone that had none: zonelists and total_pages */
 };
 
 #define KERNLOG_TEXT_MAX 96
@@ -31,6 +33,8 @@ struct kernlog_line {
         int error; /* 0: unknown */
         uint64_t pfn;
         char text[KERNLOG_TEXT_MAX];
+        uint32_t zonelists;
+        uint64_t total_pages;
 };
 
 /* One record of /dev/kmsg: "PRIORITY,SEQUENCE,USEC,FLAGS;MESSAGE\n DICTIONARY…". Never fails: what cannot be read is
@@ -54,7 +58,7 @@ struct refusals {
         uint64_t total; /* since boot, as far as the log reaches */
 };
 
-/* Take a line in. The range comes first, the driver's complaint a moment later: both make one refusal. */
+/* Take a line in, of any type. The range comes first, the driver's complaint a moment later: both make one refusal. */
 void refusals_add(struct refusals *r, const struct kernlog_line *line);
 /* In the order of time. */
 struct refusal *refusals_get(struct refusals *r, size_t i) _pure_;

@@ -16,10 +16,11 @@ enum stage {
 };
 
 struct entry {
-        uint64_t next_usec;  /* STAGE_RETRY: when · STAGE_QUEUED: since when */
+        uint64_t next_usec;  /* STAGE_RETRY: when · STAGE_QUEUED, STAGE_APPLYING: since when it waits */
         uint64_t identity;   /* of the block device, 0: unknown */
         uint32_t add;        /* the number of the hot-add it came with, 0: none */
         uint32_t block;
+        uint32_t queued_usec, write_usec; /* of the last write by the policy, if timed: before it, and in the kernel */
         uint16_t device;     /* registry_device_name() */
         int16_t node;        /* the lowest; -1: unknown */
         int16_t rule;        /* of the last decision, -1: none */
@@ -42,6 +43,9 @@ struct entry {
         bool seen : 1;       /* by the scan under way */
         bool removable : 1;  /* as memoryN/removable said when it was met */
         bool several_nodes : 1; /* it has more nodes than the one above */
+        bool came : 1;       /* while the daemon watched, and no add has it yet */
+        bool told : 1;       /* of that, by the kernel: next_usec is when */
+        bool timed : 1;
 };
 
 struct registry {
@@ -54,6 +58,8 @@ struct registry {
 void registry_done(struct registry *r);
 
 struct entry *registry_find(const struct registry *r, uint32_t block) _pure_;
+/* The entries from first to last, as many as there are. */
+struct entry *registry_range(const struct registry *r, uint32_t first, uint32_t last, size_t *ret_n);
 /* The entry of the block, new (STAGE_IDLE, offline, of unknown source) where there was none. NULL: no memory. */
 struct entry *registry_insert(struct registry *r, uint32_t block);
 void registry_remove(struct registry *r, uint32_t block);

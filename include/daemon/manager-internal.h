@@ -14,6 +14,7 @@
 #include "daemon/refused.h"
 #include "host/hold-file.h"
 #include "daemon/scan.h"
+#include "daemon/tracer.h"
 #include "host/apply.h"
 #include "host/evidence.h"
 
@@ -56,6 +57,7 @@ struct manager {
         struct adds adds;
         struct keep keep;
         struct refused refused;
+        struct tracer tracer;
         struct holds holds;
         struct history history;
         struct jobs jobs;
@@ -115,6 +117,11 @@ bool manager_close_adds(struct manager *m);
 
 /* Holds (manager-holds.c): read them, watch for changes, let go when they expire. */
 int manager_start_holds(struct manager *m);
+
+/* Somebody else changed the machine's memory: what is known of before holds no more. */
+void manager_note_disturbance(struct manager *m);
+/* What the machine is like before the next hot-add, if nothing is under way. */
+void manager_look_around(struct manager *m);
 
 /* Tell whoever listens (manager-tell.c): the one place. */
 void manager_tell(struct manager *m, const struct report *r);

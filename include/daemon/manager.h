@@ -12,8 +12,10 @@
 #include "core/history.h"
 #include "core/holds.h"
 #include "core/jobs.h"
+#include "core/kernlog.h"
 #include "core/problems.h"
 #include "core/registry.h"
+#include "core/trace.h"
 #include "host/evidence.h"
 #include "host/privileged.h"
 #include "host/uevent.h"
@@ -59,6 +61,8 @@ const struct holds *manager_holds(const struct manager *m) _pure_;
 const struct sysfs *manager_sysfs(const struct manager *m) _pure_;
 struct adds *manager_adds(struct manager *m) _pure_;
 struct jobs *manager_jobs(struct manager *m) _pure_;
+struct traces *manager_traces(struct manager *m) _pure_;
+struct refusals *manager_refusals(struct manager *m) _pure_;
 /* The figures of now. */
 const struct surroundings *manager_surroundings(struct manager *m);
 uint64_t manager_page_size(const struct manager *m) _pure_;

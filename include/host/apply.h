@@ -25,6 +25,7 @@ struct apply_result {
         enum block_state state; /* as read back */
         bool zones_known;
         zone_mask zones;
+        uint64_t start_usec; /* CLOCK_MONOTONIC: when the write began */
         uint64_t write_usec; /* how long the kernel took */
 };
 

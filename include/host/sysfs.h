@@ -111,6 +111,8 @@ enum sysfs_text {
         SYSFS_IOMEM,     /* /proc/iomem */
         SYSFS_ZONEINFO,  /* /proc/zoneinfo */
         SYSFS_BUDDYINFO, /* /proc/buddyinfo */
+        SYSFS_MEMINFO,   /* /proc/meminfo */
+        SYSFS_VMSTAT,    /* /proc/vmstat */
         _SYSFS_TEXT_MAX,
 };
 
@@ -121,6 +123,8 @@ int sysfs_open_text(enum sysfs_text which);
  * is shown more. It belongs to fs. Before anybody else uses fs. */
 void sysfs_set_text(struct sysfs *fs, enum sysfs_text which, int fd);
 int sysfs_read_text(const struct sysfs *fs, enum sysfs_text which, char **ret, size_t *ret_size);
+/* For those who read it without an allocation: a descriptor, or negative errno. */
+int sysfs_open_text_of(const struct sysfs *fs, enum sysfs_text which);
 
 /* /proc/kpageflags (host/pageflags.h). A descriptor or negative errno. */
 int sysfs_open_page_flags(const struct sysfs *fs);
@@ -129,3 +133,6 @@ int sysfs_open_page_flags(const struct sysfs *fs);
  * kernel takes offline what is not. -ENOENT: it is no ACPI device, or cannot be ejected. */
 bool sysfs_can_eject(const struct sysfs *fs, const char *device);
 int sysfs_eject(const struct sysfs *fs, const char *device);
+
+/* The folder with one for each process, for host/processes.h. */
+int sysfs_open_processes(const struct sysfs *fs);

@@ -147,6 +147,29 @@ static bool parse_why(const char *text, struct kernlog_line *l) {
         return true;
 }
 
+/* ---- zonelists ---------------------------------------------------------------------------------------------------- */
+
+static bool find_number(const char *text, const char *word, uint64_t *ret) {
+        const char *p = strstr(text, word);
+
+        if (!p)
+                return false;
+        p += strlen(word);
+        return parse_u64n(p, strspn(p, "0123456789"), ret) >= 0;
+}
+
+/* mm/page_alloc.c: build_all_zonelists(): "Built 2 zonelists, mobility grouping on.  Total pages: 513034" */
+static bool parse_zonelists(const char *text, struct kernlog_line *l) {
+        static const char begin[] = "Built ";
+        uint64_t n;
+
+        if (strncmp(text, begin, strlen(begin)) != 0 || !strstr(text, " zonelists, ") || !find_number(text, begin, &n) ||
+            n > UINT32_MAX || !find_number(text, "Total pages: ", &l->total_pages))
+                return false;
+        l->zonelists = (uint32_t) n;
+        return true;
+}
+
 static const struct {
         enum kernlog_type type;
         bool (*parse)(const char *text, struct kernlog_line *l);
@@ -159,6 +182,7 @@ static const struct {
         { KERNLOG_FILE, parse_file },
         { KERNLOG_OWNER, parse_owner },
         { KERNLOG_WHY, parse_why },
+        { KERNLOG_ZONELISTS, parse_zonelists },
 };
 
 void kernlog_parse(const char *record, size_t size, struct kernlog_line *ret) {

@@ -32,6 +32,13 @@ struct entry *registry_find(const struct registry *r, uint32_t block) {
         return i < r->n && r->entries[i].block == block ? &r->entries[i] : NULL;
 }
 
+struct entry *registry_range(const struct registry *r, uint32_t first, uint32_t last, size_t *ret_n) {
+        size_t begin = lower_bound(r, first), end = last == UINT32_MAX ? r->n : lower_bound(r, last + 1);
+
+        *ret_n = end > begin ? end - begin : 0;
+        return r->entries + begin;
+}
+
 struct entry *registry_insert(struct registry *r, uint32_t block) {
         size_t i = lower_bound(r, block);
 

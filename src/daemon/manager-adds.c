@@ -8,10 +8,15 @@
 /* Memory that was online when the daemon came, or that somebody set offline, is nobody's add; nor is what is neither online
  * nor offline, yet. */
 void manager_join_add(struct manager *m, struct entry *e, const struct block *b) {
+        struct add *add;
+
         if (e->add || b->hands_off || (b->state != BLOCK_OFFLINE && (b->state != BLOCK_ONLINE || e->arrival != ARRIVAL_HOT)))
                 return;
-        e->add = adds_join(&m->adds, b, manager_now_usec(m))->number;
-        e->settled = false;
+        add = adds_join(&m->adds, b, manager_now_usec(m));
+        e->add = add->number;
+        e->settled = e->timed = false;
+        tracer_join(&m->tracer, add, e->came, e->told ? e->next_usec : 0);
+        e->came = e->told = false;
 }
 
 /* What is online of the device already, by an earlier memhpd or by others. */
@@ -190,6 +195,7 @@ static void close_add(struct manager *m, struct add *add) {
                 report_partial(m, add, "it stays so (on_partial is \"keep\")");
         }
         add->end_usec = manager_now_usec(m);
+        tracer_close(&m->tracer, add, &m->registry, &m->evidence, m->todo.n == 0 && apply_pending(m->apply) == 0);
         bus_tell_add(m->bus, add);
         /* Whoever has use for more memory has none for memory that stays offline. */
         if (m->policy->on_add_completed[0] && add->n_online > 0)

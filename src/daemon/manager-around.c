@@ -56,6 +56,17 @@ const struct surroundings *manager_around(struct manager *m, bool fresh) {
         return &m->around;
 }
 
+void manager_note_disturbance(struct manager *m) {
+        m->around_stale = true;
+        tracer_disturb(&m->tracer);
+        manager_wake_report(m);
+}
+
+void manager_look_around(struct manager *m) {
+        if (m->started && m->todo.n == 0 && apply_pending(m->apply) == 0)
+                tracer_look(&m->tracer);
+}
+
 void manager_expect(struct manager *m, const struct block *b, const struct decision *d, uint64_t bytes) {
         if (d->action != ACTION_LEAVE_OFFLINE)
                 totals_expect(&m->around.totals, node_set_next(&b->nodes, 0), d->action == ACTION_ONLINE_MOVABLE, bytes);

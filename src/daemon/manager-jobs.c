@@ -290,7 +290,7 @@ void manager_handle_job_result(struct manager *m, struct entry *e, const struct 
         int error;
 
         m->job_busy = false;
-        m->around_stale = true;
+        manager_note_disturbance(m);
         manager_state_changed(m, true);
         if (!item || item->block != e->block)
                 return;

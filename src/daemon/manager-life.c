@@ -98,6 +98,7 @@ int manager_new(sd_event *event, const struct manager_options *options, struct m
                 r = manager_add_sources(m);
         if (r < 0)
                 return r;
+        tracer_init(&m->tracer, m->fs, &m->refused);
         keep_open(&m->keep, m->fs);
         keep_recall_history(&m->keep, &m->history);
         m->adds.last_number = m->keep.saved.last_add;
@@ -210,6 +211,7 @@ void manager_free(struct manager *m) {
         sd_event_source_unref(m->job_timer);
         sd_event_source_unref(m->hold_timer);
         sd_event_source_unref(m->hold_watch);
+        tracer_done(&m->tracer);
         refused_stop(&m->refused);
         apply_free(m->apply);
         if (m->policy && m->tally.n)
@@ -294,6 +296,14 @@ struct adds *manager_adds(struct manager *m) {
 
 struct jobs *manager_jobs(struct manager *m) {
         return &m->jobs;
+}
+
+struct traces *manager_traces(struct manager *m) {
+        return &m->tracer.traces;
+}
+
+struct refusals *manager_refusals(struct manager *m) {
+        return &m->refused.refusals;
 }
 
 const struct surroundings *manager_surroundings(struct manager *m) {

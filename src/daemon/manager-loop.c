@@ -51,6 +51,7 @@ static void scan_visit(struct manager *m, uint32_t block, const struct survey_it
         } else if (m->started) {
                 m->last_add_usec = manager_now_usec(m); /* its links may still be on their way */
                 e->arrival = ARRIVAL_HOT;
+                e->came = true;
         } else
                 keep_recall(&m->keep, e);
         if (manager_process(m, e, item) == -EAGAIN) {
@@ -85,11 +86,14 @@ static void scan_finish(struct manager *m) {
         char text[256];
 
         registry_sweep(&m->registry, forget_swept, m);
-        if (m->started)
+        if (m->started) {
+                manager_look_around(m);
                 return;
+        }
         warn_of_hidden_iomem(m);
         warn_of_small_buffer(m);
         m->started = true;
+        manager_look_around(m);
         for (size_t i = 0; i < m->registry.n; i++)
                 if (m->registry.entries[i].state == BLOCK_OFFLINE)
                         manager_enqueue(m, &m->registry.entries[i]);
@@ -247,6 +251,8 @@ static int on_report_timer(sd_event_source *source, uint64_t usec, void *userdat
                 (void) sd_event_source_set_time_relative(source, REPORT_STEP_USEC);
                 (void) sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
         }
+        if (m->tracer.stale)
+                manager_look_around(m);
         bus_tell_status(m->bus);
         manager_describe(m, text, sizeof(text));
         (void) sd_notifyf(false, "STATUS=%s", text);

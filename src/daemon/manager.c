@@ -175,7 +175,7 @@ void manager_note_gone(struct manager *m, struct entry *e) {
         if (e->stage == STAGE_APPLYING)
                 apply_cancel(m->apply, e->block);
         manager_forget_job_block(m, e->block);
-        m->around_stale = true;
+        manager_note_disturbance(m);
         if (was_known)
                 manager_note_change(m, e, true);
         entry_set_decision(e, &(struct decision) { ACTION_LEAVE_OFFLINE, REASON_NO_RULE, -1 });
@@ -249,6 +249,8 @@ int manager_process(struct manager *m, struct entry *e, const struct survey_item
         bool decided = e->decided;
         int r;
 
+        if (e->stage != STAGE_QUEUED)
+                e->next_usec = manager_now_usec(m);
         r = facts_read_block(m, e, item, &block);
         if (r == -ENOENT) {
                 manager_forget_block(m, e); /* unplugged under us: not an error */
@@ -305,8 +307,20 @@ static bool entry_fall_back(struct manager *m, struct entry *e) {
                 return false;
         e->action = rule->fallback;
         e->reason = REASON_FALLBACK;
+        e->next_usec = manager_now_usec(m);
         entry_submit(m, e);
         return true;
+}
+
+static void note_times(struct manager *m, struct entry *e, const struct apply_result *result) {
+        uint64_t queued = result->start_usec - MIN(e->next_usec, result->start_usec);
+
+        if (result->action == ACTION_LEAVE_OFFLINE)
+                return;
+        e->queued_usec = (uint32_t) MIN(queued, (uint64_t) UINT32_MAX);
+        e->write_usec = (uint32_t) MIN(result->write_usec, (uint64_t) UINT32_MAX);
+        e->timed = true;
+        tracer_write(&m->tracer, e->add, result->start_usec, result->write_usec);
 }
 
 void manager_handle_result(struct manager *m, const struct apply_result *result) {
@@ -330,6 +344,7 @@ void manager_handle_result(struct manager *m, const struct apply_result *result)
                 manager_handle_job_result(m, e, result);
                 return;
         }
+        note_times(m, e, result);
         if (result->action == ACTION_LEAVE_OFFLINE) {
                 char why[OBSTACLE_TEXT_MAX];
                 bool explained = result->state != BLOCK_OFFLINE && manager_explain(m, e, result->write_usec, why);
@@ -384,7 +399,7 @@ void manager_handle_change(struct manager *m, struct entry *e) {
         e->state = b.state;
         e->zones = b.state == BLOCK_ONLINE ? b.zones : 0;
         manager_note_change(m, e, false);
-        m->around_stale = true;
+        manager_note_disturbance(m);
         manager_state_changed(m, true);
         if (b.state == BLOCK_ONLINE) {
                 e->stage = STAGE_IDLE; /* a retry is no longer needed */
@@ -436,6 +451,10 @@ static void handle_add(struct manager *m, uint32_t block) {
                 e->arrival = ARRIVAL_HOT;
                 e->seen = m->scan.active;
                 manager_enqueue(m, e);
+                if (m->started && !e->told) {
+                        e->came = e->told = true;
+                        e->next_usec = tracer_event(&m->tracer);
+                }
         } else if (e->state == BLOCK_OFFLINE && !e->hands_off && !e->rolled_back)
                 manager_enqueue(m, e);
 }

@@ -36,6 +36,10 @@ static int on_tell(sd_event_source *source, uint64_t usec, void *userdata) {
 
 static void take_line(struct refused *r, const struct kernlog_line *line) {
         obstacles_add(&r->obstacles, line);
+        if (line->type == KERNLOG_ZONELISTS) {
+                r->rebuilds++;
+                r->zonelists = *line;
+        }
         if (line->type != KERNLOG_UNALIGNED && line->type != KERNLOG_FAILED)
                 return;
         refusals_add(&r->refusals, line);
@@ -53,16 +57,22 @@ static int read_log(struct refused *r, int budget) {
 }
 
 static int on_log(sd_event_source *source, int fd, uint32_t revents, void *userdata) {
-        int n;
+        struct refused *r = userdata;
+        int n = read_log(r, RECORD_BUDGET);
 
         (void) fd, (void) revents;
-        n = read_log(userdata, RECORD_BUDGET);
         if (n < 0) {
                 journal_print(LOG_WARNING, MESSAGE_WARNING, "the kernel log cannot be read any more: %s; refused hot-adds go "
                               "unnoticed", strerror(-n));
                 (void) sd_event_source_set_enabled(source, SD_EVENT_OFF);
+                r->error = n;
         }
         return 0;
+}
+
+void refused_catch_up(struct refused *r) {
+        if (r->fd >= 0)
+                (void) read_log(r, RECORD_BUDGET); /* an error is met by on_log() */
 }
 
 int refused_start(struct refused *r, sd_event *event) {

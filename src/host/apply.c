@@ -61,7 +61,7 @@ static int write_job(struct apply *a, const struct apply_job *job) {
 static void run_job(struct apply *a, const struct apply_job *job, struct apply_result *ret) {
         uint64_t start = now_usec();
         struct block after = { .state = BLOCK_STATE_OTHER };
-        struct apply_result result = { .block = job->block, .job = job->job, .action = job->action };
+        struct apply_result result = { .block = job->block, .job = job->job, .action = job->action, .start_usec = start };
         int r;
 
         result.error = write_job(a, job);

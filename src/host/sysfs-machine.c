@@ -97,6 +97,8 @@ static const char *const text_paths[_SYSFS_TEXT_MAX] = {
         [SYSFS_IOMEM] = "/proc/iomem",
         [SYSFS_ZONEINFO] = "/proc/zoneinfo",
         [SYSFS_BUDDYINFO] = "/proc/buddyinfo",
+        [SYSFS_MEMINFO] = "/proc/meminfo",
+        [SYSFS_VMSTAT] = "/proc/vmstat",
 };
 
 const char *sysfs_text_path(enum sysfs_text which) {
@@ -105,6 +107,12 @@ const char *sysfs_text_path(enum sysfs_text which) {
 
 int sysfs_open_text(enum sysfs_text which) {
         int fd = open(text_paths[which], O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+
+        return fd < 0 ? -errno : fd;
+}
+
+int sysfs_open_text_of(const struct sysfs *fs, enum sysfs_text which) {
+        int fd = openat(fs->root_fd, text_paths[which] + 1, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 
         return fd < 0 ? -errno : fd;
 }
@@ -122,9 +130,9 @@ int sysfs_read_text(const struct sysfs *fs, enum sysfs_text which, char **ret, s
         ssize_t n;
 
         if (fd < 0)
-                fd = opened = openat(fs->root_fd, text_paths[which] + 1, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+                fd = opened = sysfs_open_text_of(fs, which);
         if (fd < 0)
-                return -errno;
+                return fd;
         /* No stat(): files below /proc have no size. A 64-node zoneinfo is a few megabytes. */
         for (;;) {
                 if (!buf || size == capacity) {
@@ -173,4 +181,10 @@ int sysfs_eject(const struct sysfs *fs, const char *device) {
         int r = eject_path(device, path);
 
         return r < 0 ? r : sysfs_attribute_write(fs->root_fd, path, "1");
+}
+
+int sysfs_open_processes(const struct sysfs *fs) {
+        int fd = openat(fs->root_fd, "proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+        return fd < 0 ? -errno : fd;
 }
