@@ -44,6 +44,10 @@ struct balance {
  * first limit that does not hold, or of the last one looked at. */
 bool balance_allows(const struct totals *t, const struct balance_rule *rule, int node, uint64_t bytes, struct balance *ret);
 
+/* The same for one side alone; node is noted in *ret. */
+bool balance_side_allows(const struct totals_side *s, const struct balance_rule *rule, uint64_t bytes, int node,
+                         struct balance *ret);
+
 /* The zones' memory of /proc/zoneinfo before anything hot-added is told apart: all of the kernel's is early. */
 void totals_add_zone(struct totals *t, unsigned node, enum zone zone, uint64_t present, uint64_t cma);
 /* A hot-added block in a kernel zone: it is among the early ones until now. */

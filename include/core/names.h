@@ -19,6 +19,11 @@
 #define MESSAGE_OFFLINED "d08b7412e2004e15b1f98a115de63188" /* blocks were taken offline, as somebody asked */
 #define MESSAGE_JOB "5ea974da0a214e9894dda6f846387787" /* what became of a job that somebody asked for */
 #define MESSAGE_UNIT "e88c300a71e04f34a0e78390cf804b26" /* a systemd unit was to be started after a hot-add */
+#define MESSAGE_ALERT_KERNEL_LOW "06bd0dbe254b42f5bd5fff7de31b496e" /* kernel zones are nearly exhausted while movable memory is free */
+#define MESSAGE_ALERT_RATIO "e90c163012cc4d67ac4b168121936d0f" /* more movable memory than the rule allows for */
+#define MESSAGE_ALERT_WAITING "270b0d5328804387aad57725f8a78c96" /* hot-added memory is offline for too long */
+#define MESSAGE_ALERT_NEXT_ADD "08f18bbaf01e4d738ec293b21a083f16" /* the next hot-add is likely to be refused */
+#define MESSAGE_ALERT_CLEARED "315f9139c589433d962dbcc96c1e1dec" /* an alert is over */
 #define MESSAGE_WARNING "d88217d28074480c8be923476759fa19" /* something stands in the way of a sure decision */
 
 #define FIELD_BLOCK "MEMHP_BLOCK"
@@ -36,6 +41,7 @@
 #define FIELD_WHY "MEMHP_WHY"   /* why the kernel would not, in its words */
 #define FIELD_JOB "MEMHP_JOB"
 #define FIELD_UNIT "MEMHP_UNIT" /* of systemd, that was to be started */
+#define FIELD_ALERT "MEMHP_ALERT" /* core/alerts.h */
 #define FIELD_BALANCE "MEMHP_BALANCE" /* bytes movable, kernel, added; node; percent; is hot-added kernel memory counted */
 
 /* D-Bus: man 5 org.memhp1. */

@@ -10,8 +10,8 @@ static uint64_t side_kernel(const struct totals_side *s, const struct balance_ru
 }
 
 /* movable / kernel <= ratio / 100, as the kernel rounds it. */
-static bool side_allows(const struct totals_side *s, const struct balance_rule *rule, uint64_t bytes, int node,
-                        struct balance *ret) {
+bool balance_side_allows(const struct totals_side *s, const struct balance_rule *rule, uint64_t bytes, int node,
+                         struct balance *ret) {
         uint64_t kernel = side_kernel(s, rule), limit;
 
         *ret = (struct balance) {
@@ -27,11 +27,11 @@ static bool side_allows(const struct totals_side *s, const struct balance_rule *
 }
 
 bool balance_allows(const struct totals *t, const struct balance_rule *rule, int node, uint64_t bytes, struct balance *ret) {
-        if (!side_allows(&t->all, rule, bytes, -1, ret))
+        if (!balance_side_allows(&t->all, rule, bytes, -1, ret))
                 return false;
         if (!rule->numa_aware || node < 0 || node >= NODES_MAX)
                 return true;
-        return side_allows(&t->nodes[node], rule, bytes, node, ret);
+        return balance_side_allows(&t->nodes[node], rule, bytes, node, ret);
 }
 
 static void each_side(struct totals *t, int node, void (*change)(struct totals_side *s, uint64_t bytes), uint64_t bytes) {

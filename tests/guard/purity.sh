@@ -42,6 +42,7 @@ allowed_in() {
                 echo "snprintf closest_word source_from_string source_to_string parse_u64 parse_size format_size policy_decide" \
                         "policy_decide_alike policy_goes_by_parts source_is_dynamic balance_percent totals_expect"
                 ;;
+        alerts) echo "snprintf format_size stats_is_beyond stats_available" ;;
         block) echo "word_next" ;;
         source) echo "snprintf __ctype_b_loc iomem_parent" ;;
         esac
@@ -57,7 +58,7 @@ find_object() {
 }
 
 status=0
-for module in policy match balance block source words simulation; do
+for module in policy match balance block source words simulation alerts; do
         object=$(find_object "$module")
         if [ -z "$object" ]; then
                 echo "purity: no object of src/core/$module.c in $build: nothing to check" >&2
