@@ -23,6 +23,7 @@ The archive has about 6 KiB a memory block; xz makes a hundredth of it. What is 
   sys/devices/system/node     which nodes there are, have memory and CPUs, and their links to blocks
   sys/bus/dax/devices         what each dax device is and which driver has it
   sys/firmware/memmap         the firmware's memory map
+  sys/module/memory_hotplug   how the kernel's own hot-plug is set
   proc/iomem                  without the lines that tell where the kernel lies
   proc/zoneinfo, buddyinfo    as they are
   dev/kmsg                    of the kernel log only the lines that say that a hot-add was refused
@@ -176,6 +177,11 @@ capture_firmware_map() {
 }
 
 capture_machine() {
+        if [ -d "$root/sys/module/memory_hotplug/parameters" ]; then
+                mkdir -p "$tree/sys/module/memory_hotplug/parameters"
+                copy_lines sys/module/memory_hotplug/parameters memmap_on_memory online_policy auto_movable_ratio \
+                        auto_movable_numa_aware
+        fi
         for folder in sys/bus/vmbus sys/bus/ccw; do
                 [ ! -d "$root/$folder" ] || mkdir -p "$tree/$folder"
         done

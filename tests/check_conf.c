@@ -196,6 +196,31 @@ START_TEST(test_settings) {
 }
 END_TEST
 
+static const struct {
+        const char *text;
+        uint64_t interval, waiting;
+} alert_rows[] = {
+        { "", 60 * S, 3600 * S },
+        { "alerts = { };", 60 * S, 3600 * S },
+        { "alerts = { interval = \"1s\"; };", S, 3600 * S },
+        { "alerts = { interval = \"24h\"; };", 86400 * S, 3600 * S },
+        { "alerts = { interval = \"off\"; };", 0, 3600 * S },
+        { "alerts = { offline_after = \"1s\"; };", 60 * S, S },
+        { "alerts = { offline_after = \"8760h\"; };", 60 * S, 365 * 86400 * S },
+        { "alerts = { offline_after = \"off\"; interval = \"30min\"; };", 1800 * S, 0 },
+};
+
+START_TEST(test_alerts) {
+        struct loaded l = load_text(alert_rows[_i].text);
+
+        expect_rules(&l, "");
+        ck_assert_uint_eq(l.problems.n, 0);
+        ck_assert_uint_eq(l.policy->alerts.interval_usec, alert_rows[_i].interval);
+        ck_assert_uint_eq(l.policy->alerts.waiting_usec, alert_rows[_i].waiting);
+        done(&l);
+}
+END_TEST
+
 #define LONGEST_NAME "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 
 static const struct {
@@ -417,6 +442,9 @@ static const struct {
         { "on_add_completed = ", ";", "on_add_completed: ", STRING },
         { "retry = { max = ", "; };", "retry.max: ", STRING },
         { "retry = { attempts = ", "; };", "retry.attempts: ", NUMBER | NUMBER64 },
+        { "alerts = ", ";", "alerts: ", GROUP },
+        { "alerts = { interval = ", "; };", "alerts.interval: ", STRING },
+        { "alerts = { offline_after = ", "; };", "alerts.offline_after: ", STRING },
         { "rules = ", ";", "rules: ", LIST },
         { "rules = ( ", " );", "rules: ", GROUP },
         { "rules = ( { action = \"online\"; name = ", "; } );", "name: ", STRING },
@@ -498,6 +526,12 @@ static const struct {
         { "reconcile = \"1.5s\";", 1, "reconcile: \"1.5s\" is not a time" },
         { "reconcile = \"1 s\";", 1, "reconcile: \"1 s\" is not a time" },
         { "reconcile = \"1d\";", 1, "reconcile: \"1d\" is not a time" },
+        { "alerts = { interval = \"999ms\"; };", 1, "alerts.interval: \"999ms\" is out of range (1000 ms to 86400 s)" },
+        { "alerts = { interval = \"25h\"; };", 1, "alerts.interval: \"25h\" is out of range" },
+        { "alerts = { interval = \"no\"; };", 1, "alerts.interval: \"no\" is not a time" },
+        { "alerts = { offline_after = \"8761h\"; };", 1, "alerts.offline_after: \"8761h\" is out of range" },
+        { "alerts = { offline_after = \"0\"; };", 1, "alerts.offline_after: \"0\" is out of range" },
+        { "alerts = {\n  offline = \"1h\";\n};", 2, "alerts: \"offline\" is not a key" },
         { "reconcile = \"OFF\";", 1, "reconcile: \"OFF\" is not a time" },
         { "reconcile = \"18446744073709551615h\";", 1, "reconcile: \"18446744073709551615h\"" },
         { "reconcile = \"18446744073709551617s\";", 1, "reconcile: \"18446744073709551617s\"" },
@@ -570,7 +604,7 @@ static const struct {
           "fallback: expected \"online_kernel\" or \"leave_offline\" beside max_movable_ratio, found \"online\"" },
         { MOVABLE("max_movable_ratio = 301; fallback = \"online_movable\";"), 1, "fallback: expected \"online_kernel\"" },
         /* keys that do not exist, at every level */
-        { "version = 1;\nstart = \"apply\";", 2, "the file: \"start\" is not a key; did you mean \"startup\"? Known are version, kernel_auto_online, startup, offline_timeout, reconcile, retry, on_add_completed, rules" },
+        { "version = 1;\nstart = \"apply\";", 2, "the file: \"start\" is not a key; did you mean \"startup\"? Known are version, kernel_auto_online, startup, offline_timeout, reconcile, retry, on_add_completed, alerts, rules" },
         { "Version = 1;", 1, "the file: \"Version\" is not a key; did you mean \"version\"?" },
         { "retry = {\n  first = \"1s\";\n  last = \"2s\";\n};", 3, "retry: \"last\" is not a key; known are first, max, attempts" },
         { RULE("\n\nactions = \"online\";"), 4, "a rule: \"actions\" is not a key; did you mean \"action\"? Known are name, match, action, fallback" },
@@ -1175,9 +1209,10 @@ END_TEST
 START_TEST(test_override) {
         struct loaded l;
 
-        write_text(LIB "memhpd.conf", "startup = \"ignore\"; reconcile = \"1min\"; retry = { first = \"1s\"; max = \"9s\"; attempts = 5; };");
+        write_text(LIB "memhpd.conf", "startup = \"ignore\"; reconcile = \"1min\"; retry = { first = \"1s\"; max = \"9s\"; attempts = 5; }; "
+                                       "alerts = { interval = \"9s\"; offline_after = \"8s\"; };");
         write_text(ETC D "10.conf", "reconcile = \"2min\"; retry = { attempts = 6; };");
-        write_text(LIB D "20.conf", "reconcile = \"3min\"; retry = { first = \"2s\"; };");
+        write_text(LIB D "20.conf", "reconcile = \"3min\"; retry = { first = \"2s\"; }; alerts = { offline_after = \"off\"; };");
         l = load(NULL);
         expect_rules(&l, "");
         ck_assert(!l.policy->startup_apply);
@@ -1185,6 +1220,8 @@ START_TEST(test_override) {
         ck_assert_uint_eq(l.policy->retry.first_usec, 2 * S);
         ck_assert_uint_eq(l.policy->retry.max_usec, 9 * S);
         ck_assert_uint_eq(l.policy->retry.attempts, 6);
+        ck_assert_uint_eq(l.policy->alerts.interval_usec, 9 * S);
+        ck_assert_uint_eq(l.policy->alerts.waiting_usec, 0);
         done(&l);
 
         write_text(RUN D "30.conf", "\nretry = { first = \"10s\"; };"); /* longer than max, which stands elsewhere */
@@ -1386,6 +1423,7 @@ int main(void) {
 
         c = make_case(s, "right");
         tcase_add_loop_test(c, test_settings, 0, ARRAY_SIZE(setting_rows));
+        tcase_add_loop_test(c, test_alerts, 0, ARRAY_SIZE(alert_rows));
         tcase_add_loop_test(c, test_rule, 0, ARRAY_SIZE(rule_rows));
         tcase_add_test(c, test_conditions);
         tcase_add_loop_test(c, test_balance, 0, ARRAY_SIZE(balance_rows));

@@ -59,6 +59,11 @@ struct retry {
 };
 
 #define UNIT_NAME_MAX 256 /* with NUL, as systemd's */
+/* When to look for what somebody should know (core/alerts.h). */
+struct alert_settings {
+        uint64_t interval_usec; /* also without any event; 0: no */
+        uint64_t waiting_usec;  /* hot-added memory may be offline for so long; 0: for ever */
+};
 
 struct policy {
         struct rule *rules; /* the first match wins */
@@ -71,6 +76,7 @@ struct policy {
         uint64_t offline_timeout_usec; /* how long the kernel may try to empty a block */
         uint64_t reconcile_usec; /* how often to look at every block again; 0: never */
         char on_add_completed[UNIT_NAME_MAX]; /* the unit of systemd to start after each hot-add; "": none */
+        struct alert_settings alerts;
 };
 
 /* A service or a target by its full name, in the characters that systemd allows. */

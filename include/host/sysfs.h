@@ -91,6 +91,11 @@ bool sysfs_may_have_firmware_nodes(const struct sysfs *fs);
 int sysfs_read_auto_online(const struct sysfs *fs, char ret[static AUTO_ONLINE_WORD_MAX]);
 int sysfs_write_auto_online(const struct sysfs *fs, const char *word);
 
+/* Where the kernel puts the struct pages of hot-added memory: its parameter memory_hotplug.memmap_on_memory, "Y", "N" or
+ * "force". -ENOENT: the kernel is older than it, or has no hot-plug, or it was not captured. */
+#define PARAMETER_WORD_MAX 32
+int sysfs_read_memmap_on_memory(const struct sysfs *fs, char ret[static PARAMETER_WORD_MAX]);
+
 /* The memory tier of each node (/sys/devices/virtual/memory_tiering), -1 where there is none. */
 void sysfs_read_tiers(const struct sysfs *fs, int16_t ret[static NODES_MAX]);
 

@@ -96,6 +96,7 @@ struct policy *policy_new(void) {
                         .startup_apply = true,
                         .reconcile_usec = 600000000,
                         .offline_timeout_usec = 60000000,
+                        .alerts = { .interval_usec = 60000000, .waiting_usec = 3600000000 },
                 };
         return p;
 }

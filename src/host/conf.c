@@ -163,13 +163,35 @@ static void load_offline_timeout(struct loader *l, const config_setting_t *s, vo
         load_time(l, s, "offline_timeout", 1000000, 3600000000, &((struct policy *) target)->offline_timeout_usec);
 }
 
-static void load_reconcile(struct loader *l, const config_setting_t *s, void *target) {
-        struct policy *p = target;
-
+/* The same, or "off", which is 0. */
+static void load_time_or_off(struct loader *l, const config_setting_t *s, const char *key, uint64_t min, uint64_t max,
+                             uint64_t *ret) {
         if (config_setting_type(s) == CONFIG_TYPE_STRING && strcmp(config_setting_get_string(s), "off") == 0)
-                p->reconcile_usec = 0;
+                *ret = 0;
         else
-                load_time(l, s, "reconcile", 1000000, 86400000000, &p->reconcile_usec);
+                load_time(l, s, key, min, max, ret);
+}
+
+static void load_reconcile(struct loader *l, const config_setting_t *s, void *target) {
+        load_time_or_off(l, s, "reconcile", 1000000, 86400000000, &((struct policy *) target)->reconcile_usec);
+}
+
+static void load_alerts_interval(struct loader *l, const config_setting_t *s, void *target) {
+        load_time_or_off(l, s, "alerts.interval", 1000000, 86400000000, &((struct alert_settings *) target)->interval_usec);
+}
+
+static void load_alerts_offline(struct loader *l, const config_setting_t *s, void *target) {
+        load_time_or_off(l, s, "alerts.offline_after", 1000000, 31536000000000, &((struct alert_settings *) target)->waiting_usec);
+}
+
+static void load_alerts(struct loader *l, const config_setting_t *s, void *target) {
+        static const struct key keys[] = {
+                { "interval", load_alerts_interval },
+                { "offline_after", load_alerts_offline },
+        };
+
+        if (conf_expect(l, s, "alerts", CONFIG_TYPE_GROUP, "a group"))
+                conf_group(l, s, "alerts", keys, ARRAY_SIZE(keys), &((struct policy *) target)->alerts);
 }
 
 static void load_on_add_completed(struct loader *l, const config_setting_t *s, void *target) {
@@ -220,6 +242,7 @@ void conf_parse(const char *text, const char *path, struct policy *policy, struc
                 { "reconcile", load_reconcile },
                 { "retry", load_retry },
                 { "on_add_completed", load_on_add_completed },
+                { "alerts", load_alerts },
                 { "rules", conf_load_rules },
         };
         struct loader l = { .policy = policy, .problems = problems, .file = path };

@@ -42,6 +42,16 @@ void sysfs_read_tiers(const struct sysfs *fs, int16_t ret[static NODES_MAX]) {
         (void) sysfs_each_entry(fs->root_fd, TIER_DIR, visit_tier, &v); /* older kernels have none */
 }
 
+int sysfs_read_memmap_on_memory(const struct sysfs *fs, char ret[static PARAMETER_WORD_MAX]) {
+        char text[PARAMETER_WORD_MAX];
+        int r;
+
+        r = sysfs_attribute_read(fs->root_fd, "sys/module/memory_hotplug/parameters/memmap_on_memory", text, sizeof(text));
+        if (r >= 0)
+                memcpy(ret, text, sizeof(text));
+        return r;
+}
+
 static void read_name(const struct sysfs *fs, const char *path, char ret[static FIRMWARE_NAME_MAX]) {
         if (sysfs_attribute_read(fs->root_fd, path, ret, FIRMWARE_NAME_MAX) < 0)
                 ret[0] = '\0';
