@@ -16,6 +16,7 @@ static const struct {
         { BUS_MANAGER, "ListNodes", POLKIT_INSPECT },
         { BUS_MANAGER, "GetZones", POLKIT_INSPECT },
         { BUS_MANAGER, "GetBuddy", POLKIT_INSPECT },
+        { BUS_MANAGER, "GetStats", POLKIT_INSPECT },
         { BUS_MANAGER, "GetStatus", POLKIT_INSPECT },
         { BUS_MANAGER, "GetHistory", POLKIT_INSPECT },
         { BUS_MANAGER, "Explain", POLKIT_INSPECT },

@@ -21,6 +21,7 @@ struct entry {
         uint32_t add;        /* the number of the hot-add it came with, 0: none */
         uint32_t block;
         uint32_t queued_usec, write_usec; /* of the last write by the policy, if timed: before it, and in the kernel */
+        uint32_t waits_since; /* monotonic second + 1 in which it was first seen to wait offline; 0: it does not */
         uint16_t device;     /* registry_device_name() */
         int16_t node;        /* the lowest; -1: unknown */
         int16_t rule;        /* of the last decision, -1: none */
@@ -69,6 +70,11 @@ void registry_sweep(struct registry *r, void (*gone)(struct entry *e, void *user
 /* The number of a device name; 0 for "" and where memory or numbers are out (a name is not worth failing for). */
 uint16_t registry_device(struct registry *r, const char *name);
 const char *registry_device_name(const struct registry *r, uint16_t device) _pure_;
+
+/* Was it hot-added? By what is known of its source, or because it came while the daemon was there. */
+static inline bool entry_is_hot(const struct entry *e) {
+        return e->arrival == ARRIVAL_HOT || (e->source != SOURCE_BOOT && e->source != SOURCE_UNKNOWN);
+}
 
 /* When to try again after so many attempts: first, doubled each time, at most max. */
 uint64_t retry_delay_usec(const struct retry *retry, unsigned attempts) _pure_;

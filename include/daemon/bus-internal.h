@@ -53,6 +53,7 @@ int bus_reload(struct bus *b, sd_bus_message *m, bool only_check, sd_bus_error *
 int bus_hold(struct bus *b, sd_bus_message *m, bool only_check, sd_bus_error *error);
 int bus_release(struct bus *b, sd_bus_message *m, bool only_check, sd_bus_error *error);
 int bus_get_zones(struct bus *b, sd_bus_message *m, bool only_check, sd_bus_error *error);
+int bus_get_stats(struct bus *b, sd_bus_message *m, bool only_check, sd_bus_error *error);
 int bus_get_buddy(struct bus *b, sd_bus_message *m, bool only_check, sd_bus_error *error);
 int bus_online(struct bus *b, sd_bus_message *m, bool only_check, sd_bus_error *error);
 int bus_offline(struct bus *b, sd_bus_message *m, bool only_check, sd_bus_error *error);

@@ -26,6 +26,8 @@ void bus_tell_change(struct bus *b, uint32_t first, uint32_t last, enum block_st
 void bus_tell_add(struct bus *b, const struct add *add);
 void bus_tell_job(struct bus *b, const struct job *j);
 void bus_tell_policy(struct bus *b, bool accepted);
+/* raised: else it is over. */
+void bus_tell_alert(struct bus *b, const char *alert, const char *text, bool raised);
 /* Counts may have changed. */
 void bus_tell_status(struct bus *b);
 /* Have systemd start the unit, without waiting for it; a failure is told in the journal. */

@@ -75,10 +75,13 @@ struct manager {
         struct uevent_monitor *monitor;
         struct apply *apply;
         struct manager_counters counters;
+        struct alerts alerts;
+        bool alerts_blind;    /* the kernel's figures cannot be used, and that was said */
+        uint64_t largest_add; /* bytes of the largest hot-add that ended */
         uint64_t last_add_usec, tally_since_usec;
         sd_event_source *uevent_source, *apply_source, *work_source;
         sd_event_source *settle_timer, *retry_timer, *report_timer, *reconcile_timer, *state_timer, *patience_timer, *hold_timer, *hold_watch;
-        sd_event_source *job_timer;
+        sd_event_source *job_timer, *alert_timer;
 };
 
 uint64_t manager_now_usec(const struct manager *m);
@@ -114,6 +117,11 @@ void manager_settle(struct manager *m, struct entry *e);
 void manager_handle_rollback(struct manager *m, struct entry *e);
 /* Close what is over; true: look again in a moment. */
 bool manager_close_adds(struct manager *m);
+
+/* Alerts (manager-alerts.c): looked for now and then, and soon after something changed. */
+int manager_add_alert_timer(struct manager *m);
+void manager_look_for_alerts(struct manager *m);
+void manager_note_add_size(struct manager *m, const struct add *add);
 
 /* Holds (manager-holds.c): read them, watch for changes, let go when they expire. */
 int manager_start_holds(struct manager *m);

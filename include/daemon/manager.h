@@ -7,7 +7,9 @@
 #include <systemd/sd-event.h>
 
 #include "core/adds.h"
+#include "core/alerts.h"
 #include "core/choose.h"
+#include "core/counters.h"
 #include "core/histogram.h"
 #include "core/history.h"
 #include "core/holds.h"
@@ -31,6 +33,8 @@ struct manager_options {
 struct manager_counters {
         uint64_t events, overflows, rescans;
         uint64_t writes, onlined, failed, lost_races;
+        uint64_t outcomes[_OUTCOME_MAX]; /* blocks reported, by what became of them */
+        struct decision_counts decisions;
         struct histogram online_time, offline_time; /* what the kernel took for each write, successful or not */
 };
 
@@ -86,6 +90,12 @@ int manager_add_hold(struct manager *m, const char *selector, uint64_t duration_
                      char error[static SELECTOR_ERROR_MAX]);
 /* -ENOENT: there is no such hold. id: 0 is all. */
 int manager_remove_hold(struct manager *m, uint32_t id);
+
+/* Figures of now, to be freed with stats_done() in every case. On failure *ret_which is the file that cannot be used, and
+ * *ret_line its line if it is malformed. */
+int manager_read_stats(struct manager *m, struct stats *ret, enum sysfs_text *ret_which, unsigned *ret_line);
+/* As of the last look. */
+const struct alerts *manager_alerts(const struct manager *m) _pure_;
 
 /* What manager_reload() would find; problems are to be freed. */
 int manager_check_policy(struct manager *m, struct problems *ret);

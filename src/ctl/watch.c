@@ -68,6 +68,8 @@ static void take_frame(struct watch *w, double seconds) {
         size_t size, complaints_size;
         struct frame f = {};
 
+        if (w->terminal)
+                output_init(); /* it may have another width by now */
         stdout = open_text(&f.text, &size);
         stderr = open_text(&f.complaints, &complaints_size);
         f.status = w->print(w->userdata, seconds);
@@ -276,7 +278,7 @@ enum status watch_run(const struct options *o, watch_function print, void *userd
                 complain("--watch=%s: expected seconds, or a time such as 500ms or 1min, of 100ms at least", o->watch);
                 return STATUS_USAGE;
         }
-        w.terminal = isatty(STDOUT_FILENO) && !o->json;
+        w.terminal = output_is_terminal() && !output_is_dumb() && !o->json;
         w.signal_fd = block_signals();
         if (w.signal_fd < 0) {
                 complain("--watch: %s", strerror(errno));

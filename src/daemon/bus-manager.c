@@ -92,6 +92,7 @@ const sd_bus_vtable bus_manager_vtable[] = {
         METHOD("ListNodes", "", , "a(uouttt)", P(nodes)),
         METHOD("GetZones", "", , "ta(usttttttttata{st})a(ua{st})", P(page_size) P(zones) P(nodes)),
         METHOD("GetBuddy", "", , "a(usat)", P(zones)),
+        METHOD("GetStats", "", , "a{sv}", P(stats)),
         METHOD("GetStatus", "", , "a{sv}", P(status)),
         METHOD("GetHistory", "st", P(selector) P(since_usec), "aa{sv}", P(reports)),
         METHOD("Explain", "sb", P(selector) P(all_rules), "aa{sv}", P(explanations)),

@@ -79,6 +79,47 @@ static void put_counters(struct writer *w, const struct manager_counters *c) {
                    c->writes, "onlined", c->onlined, "failed", c->failed, "lost_races", c->lost_races);
 }
 
+static void append_rule(struct writer *w, const char *rule, const uint64_t counts[static _ACTION_MAX]) {
+        for (enum action a = 0; a < _ACTION_MAX; a++)
+                if (counts[a])
+                        writer_append(w, "(sst)", bus_text(rule), action_to_string(a), counts[a]);
+}
+
+static void put_decisions(struct writer *w, const struct decision_counts *c) {
+        writer_open_array(w, "decisions", "(sst)");
+        for (size_t i = 0; i < c->n; i++)
+                append_rule(w, c->rules[i].rule, c->rules[i].actions);
+        append_rule(w, "(others)", c->others.actions);
+        writer_close_array(w);
+}
+
+static void put_outcomes(struct writer *w, const uint64_t counts[static _OUTCOME_MAX]) {
+        writer_open_array(w, "outcomes", "{st}");
+        for (enum outcome o = 0; o < _OUTCOME_MAX; o++)
+                writer_append(w, "{st}", outcome_to_string(o), counts[o]);
+        writer_close_array(w);
+}
+
+/* Bounds in microseconds, and how many took longer than the one before, but not than this; the last is above them all. */
+static void put_histogram(struct writer *w, const char *key, const struct histogram *h) {
+        writer_open_array(w, key, "{sv}");
+        writer_put(w, "count", "t", h->n);
+        writer_put(w, "sum_usec", "t", h->sum_usec);
+        writer_open_array(w, "buckets", "(tt)");
+        for (size_t i = 0; i < HISTOGRAM_BUCKETS; i++)
+                writer_append(w, "(tt)", histogram_bounds_usec[i], h->counts[i]);
+        writer_close_array(w);
+        writer_close_array(w);
+}
+
+static void put_alerts(struct writer *w, const struct alerts *a) {
+        writer_open_array(w, "alerts", "s");
+        for (enum alert_kind k = 0; k < _ALERT_MAX; k++)
+                if (a->items[k].raised)
+                        writer_append(w, "s", alert_to_string(k));
+        writer_close_array(w);
+}
+
 int bus_get_status(struct bus *b, sd_bus_message *m, bool only_check, sd_bus_error *error) {
         const struct sysfs *fs = manager_sysfs(b->manager);
         char word[AUTO_ONLINE_WORD_MAX] = "";
@@ -103,6 +144,11 @@ int bus_get_status(struct bus *b, sd_bus_message *m, bool only_check, sd_bus_err
         writer_put(&w, "adds", "u", manager_adds(b->manager)->last_number);
         writer_put(&w, "auto_online_blocks", "s", bus_text(word));
         put_counters(&w, manager_counters(b->manager));
+        put_decisions(&w, &manager_counters(b->manager)->decisions);
+        put_outcomes(&w, manager_counters(b->manager)->outcomes);
+        put_histogram(&w, "online_time", &manager_counters(b->manager)->online_time);
+        put_histogram(&w, "offline_time", &manager_counters(b->manager)->offline_time);
+        put_alerts(&w, manager_alerts(b->manager));
         put_errors(&w, manager_history(b->manager));
         writer_close(&w);
         return writer_reply(&w);

@@ -246,6 +246,16 @@ void bus_tell_policy(struct bus *b, bool accepted) {
         (void) sd_bus_emit_properties_changed(b->bus, BUS_PATH, BUS_MANAGER, "Rules", NULL);
 }
 
+void bus_tell_alert(struct bus *b, const char *alert, const char *text, bool raised) {
+        struct writer w;
+
+        if (!may_tell(b))
+                return;
+        signal_begin(b, "Alert", &w);
+        writer_append(&w, "ssb", alert, bus_text(text), (int) raised);
+        signal_send(b, &w);
+}
+
 void bus_tell_status(struct bus *b) {
         if (may_tell(b))
                 (void) sd_bus_emit_properties_changed(b->bus, BUS_PATH, BUS_MANAGER, "Ready", "Blocks", "OnlineBytes",

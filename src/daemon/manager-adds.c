@@ -196,6 +196,8 @@ static void close_add(struct manager *m, struct add *add) {
         }
         add->end_usec = manager_now_usec(m);
         tracer_close(&m->tracer, add, &m->registry, &m->evidence, m->todo.n == 0 && apply_pending(m->apply) == 0);
+        manager_note_add_size(m, add);
+        manager_look_for_alerts(m);
         bus_tell_add(m->bus, add);
         /* Whoever has use for more memory has none for memory that stays offline. */
         if (m->policy->on_add_completed[0] && add->n_online > 0)

@@ -8,10 +8,6 @@
 #include "daemon/manager-internal.h"
 #include "host/surroundings.h"
 
-static bool is_hot(const struct entry *e) {
-        return e->arrival == ARRIVAL_HOT || (e->source != SOURCE_BOOT && e->source != SOURCE_UNKNOWN);
-}
-
 static bool is_on_its_way(const struct entry *e) {
         return (e->stage == STAGE_APPLYING || e->stage == STAGE_RETRY) && e->state != BLOCK_ONLINE;
 }
@@ -24,7 +20,7 @@ static void adjust_totals(struct manager *m) {
         for (size_t i = 0; i < m->registry.n; i++) {
                 const struct entry *e = &m->registry.entries[i];
 
-                if (e->state == BLOCK_ONLINE && is_hot(e) && (e->zones & ZONES_KERNEL))
+                if (e->state == BLOCK_ONLINE && entry_is_hot(e) && (e->zones & ZONES_KERNEL))
                         totals_move_to_hot(t, e->node, block_size);
                 else if (is_on_its_way(e) && e->action != ACTION_LEAVE_OFFLINE)
                         totals_expect(t, e->node, e->action == ACTION_ONLINE_MOVABLE, block_size);

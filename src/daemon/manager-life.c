@@ -209,6 +209,7 @@ void manager_free(struct manager *m) {
         sd_event_source_unref(m->state_timer);
         sd_event_source_unref(m->patience_timer);
         sd_event_source_unref(m->job_timer);
+        sd_event_source_unref(m->alert_timer);
         sd_event_source_unref(m->hold_timer);
         sd_event_source_unref(m->hold_watch);
         tracer_done(&m->tracer);

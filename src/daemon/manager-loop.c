@@ -86,6 +86,7 @@ static void scan_finish(struct manager *m) {
         char text[256];
 
         registry_sweep(&m->registry, forget_swept, m);
+        manager_look_for_alerts(m);
         if (m->started) {
                 manager_look_around(m);
                 return;
@@ -368,6 +369,8 @@ int manager_add_sources(struct manager *m) {
                 r = add_timer(m, on_patience_timer, &m->patience_timer);
         if (r >= 0)
                 r = add_timer(m, on_job_timer, &m->job_timer);
+        if (r >= 0)
+                r = manager_add_alert_timer(m);
         return r;
 }
 

@@ -53,6 +53,7 @@ void manager_report_why(struct manager *m, struct entry *e, zone_mask zones, uin
                 .error = e->error,
         };
 
+        m->counters.outcomes[e->outcome]++;
         switch (e->outcome) {
         case OUTCOME_DONE:
                 m->counters.onlined++;
@@ -276,11 +277,15 @@ int manager_process(struct manager *m, struct entry *e, const struct survey_item
         entry_set_decision(e, &decision);
         if (decision.action != ACTION_LEAVE_OFFLINE)
                 entry_submit(m, e);
-        else if (!decided || before.action != decision.action || before.reason != decision.reason ||
-                 before.rule != decision.rule)
-                manager_report(m, e, 0, 0);
-        else
+        else if (decided && before.action == decision.action && before.reason == decision.reason &&
+                 before.rule == decision.rule) {
                 manager_settle(m, e);
+                return 0; /* as ever */
+        }
+        decision_counts_add(&m->counters.decisions, decision.rule >= 0 ? m->policy->rules[decision.rule].name : NULL,
+                            decision.action);
+        if (decision.action == ACTION_LEAVE_OFFLINE)
+                manager_report(m, e, 0, 0);
         return 0;
 }
 
