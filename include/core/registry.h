@@ -63,6 +63,8 @@ struct entry *registry_find(const struct registry *r, uint32_t block) _pure_;
 struct entry *registry_range(const struct registry *r, uint32_t first, uint32_t last, size_t *ret_n);
 /* The entry of the block, new (STAGE_IDLE, offline, of unknown source) where there was none. NULL: no memory. */
 struct entry *registry_insert(struct registry *r, uint32_t block);
+/* Room for n entries in all. 0 or -ENOMEM, the registry is then unchanged. */
+int registry_reserve(struct registry *r, size_t n);
 void registry_remove(struct registry *r, uint32_t block);
 /* Drop every entry that was not seen and forget what was. Calls gone() for each before. */
 void registry_sweep(struct registry *r, void (*gone)(struct entry *e, void *userdata), void *userdata);

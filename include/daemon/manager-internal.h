@@ -21,6 +21,9 @@
 /* Reports are held back at most so long. */
 #define REPORT_CAP_USEC 2000000
 
+/* At the writer; the rest waits as a number a block. */
+#define MANAGER_PENDING_MAX 1024
+
 /* Blocks whose state changed, for those who follow: told in runs, with the next report. */
 #define CHANGES_MAX 32
 
@@ -153,6 +156,9 @@ void manager_forget_job_block(struct manager *m, uint32_t block);
 void manager_wake_patience(struct manager *m, uint64_t delay_usec);
 /* May the kernel go on with what it was given so long ago? False: interrupt it. *ret_next: look again then. */
 bool manager_has_patience(struct manager *m, const struct apply_job *job, uint64_t since, uint64_t *ret_next);
+
+/* Memory (manager-memory.c): what the next hot-add takes is there before it comes. In a moment of rest. */
+void manager_reserve(struct manager *m);
 
 /* The loop (manager-loop.c). */
 int manager_add_sources(struct manager *m);

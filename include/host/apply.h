@@ -39,6 +39,8 @@ DEFINE_CLEANUP(struct apply, apply_free)
 
 /* Becomes readable when there are results. */
 int apply_fd(const struct apply *a) _pure_;
+/* Room for n jobs in all that bring memory online. 0 or -ENOMEM. */
+int apply_reserve(struct apply *a, size_t n);
 /* 0, -ENOMEM: nothing was queued. */
 int apply_submit(struct apply *a, const struct apply_job *job);
 /* The block is gone: drop its jobs and results. A write that is under way takes its course, without a result. */

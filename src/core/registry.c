@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "core/registry.h"
 
+#include <errno.h>
 #include <string.h>
 
 void registry_done(struct registry *r) {
@@ -50,6 +51,13 @@ struct entry *registry_insert(struct registry *r, uint32_t block) {
         r->n++;
         r->entries[i] = (struct entry) { .block = block, .node = -1, .rule = -1 };
         return &r->entries[i];
+}
+
+int registry_reserve(struct registry *r, size_t n) {
+        while (r->capacity < n)
+                if (!grow((void **) &r->entries, &r->capacity, sizeof(*r->entries)))
+                        return -ENOMEM;
+        return 0;
 }
 
 void registry_remove(struct registry *r, uint32_t block) {

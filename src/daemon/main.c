@@ -13,6 +13,7 @@
 #include "daemon/auto-online.h"
 #include "daemon/journal.h"
 #include "daemon/manager.h"
+#include "host/memory.h"
 #include "host/rundir.h"
 
 /* sysexits.h: systemd shows the names, and Restart= may tell them from a crash: trying again does not help. */
@@ -126,6 +127,10 @@ static int run(struct manager_options *options) {
                 journal_print(LOG_ERR, MESSAGE_FAILED, "cannot set up the event loop: %s", strerror(-r));
                 return r;
         }
+        r = memory_lock();
+        if (r < 0)
+                journal_print(LOG_NOTICE, MESSAGE_WARNING, "memory cannot be locked: %s (LimitMEMLOCK=infinity); where memory is "
+                              "scarce, new memory may come online late", strerror(-r));
         r = manager_new(event, options, &m);
         if (r >= 0)
                 r = sd_event_add_signal(event, NULL, SIGHUP, on_hangup, m);
@@ -178,5 +183,6 @@ int main(int argc, char **argv) {
                 return r < 0 ? 2 : EXIT_SUCCESS;
         if (only_restore)
                 return restore(options.root) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+        memory_prepare();
         return exit_status(run(&options));
 }

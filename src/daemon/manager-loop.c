@@ -14,7 +14,6 @@
 #define EVENT_BUDGET 512 /* events taken before others get their turn */
 #define WORK_BUDGET 64   /* blocks looked at before events get theirs */
 #define SETTLE_STEP_USEC 1000
-#define PENDING_MAX 1024 /* at the writer; the rest waits as a number a block */
 #define REPORT_STEP_USEC 50000
 #define STATE_URGENT_USEC 10000 /* a chmem of many blocks is still one file, not one a block */
 #define STATE_DELAY_USEC 200000
@@ -91,6 +90,7 @@ static void scan_finish(struct manager *m) {
                 manager_look_around(m);
                 return;
         }
+        manager_reserve(m);
         warn_of_hidden_iomem(m);
         warn_of_small_buffer(m);
         m->started = true;
@@ -119,7 +119,7 @@ static void scan_work(struct manager *m) {
                         return;
                 }
         }
-        for (int i = 0; i < WORK_BUDGET && apply_pending(m->apply) < PENDING_MAX; i++) {
+        for (int i = 0; i < WORK_BUDGET && apply_pending(m->apply) < MANAGER_PENDING_MAX; i++) {
                 if (!scan_next(&m->scan, &block, &item)) {
                         scan_finish(m);
                         return;
@@ -134,7 +134,7 @@ static uint64_t manager_work(struct manager *m) {
         uint64_t when = UINT64_MAX, now = manager_now_usec(m);
         const uint32_t *front;
 
-        for (int i = 0; i < WORK_BUDGET && apply_pending(m->apply) < PENDING_MAX && (front = queue_peek(&m->todo)); i++) {
+        for (int i = 0; i < WORK_BUDGET && apply_pending(m->apply) < MANAGER_PENDING_MAX && (front = queue_peek(&m->todo)); i++) {
                 struct entry *e = registry_find(&m->registry, *front);
                 uint32_t block;
 
@@ -143,7 +143,7 @@ static uint64_t manager_work(struct manager *m) {
                         return SETTLE_STEP_USEC;
                 (void) queue_pop(&m->todo, &block);
         }
-        if (apply_pending(m->apply) >= PENDING_MAX)
+        if (apply_pending(m->apply) >= MANAGER_PENDING_MAX)
                 return UINT64_MAX; /* on_apply() goes on */
         if (m->todo.n)
                 return 0;
@@ -257,6 +257,8 @@ static int on_report_timer(sd_event_source *source, uint64_t usec, void *userdat
         bus_tell_status(m->bus);
         manager_describe(m, text, sizeof(text));
         (void) sd_notifyf(false, "STATUS=%s", text);
+        if (!busy)
+                manager_reserve(m); /* for the next one */
         return 0;
 }
 

@@ -9,7 +9,9 @@
 #include <time.h>
 
 #include "core/queue.h"
+#include "host/memory.h"
 
+#define STACK_SIZE (256u * 1024) /* one system call deep */
 #define STOP_PATIENCE_NSEC 1000000000
 
 struct apply {
@@ -81,6 +83,7 @@ static void *apply_thread(void *userdata) {
         struct apply *a = userdata;
         struct apply_job job;
 
+        memory_touch_stack();
         pthread_mutex_lock(&a->lock);
         for (;;) {
                 struct apply_result result;
@@ -119,6 +122,7 @@ int apply_new(const struct sysfs *fs, struct apply **ret) {
         struct sigaction action = { .sa_handler = on_interrupt };
         _cleanup_(apply_freep) struct apply *a = NULL;
         sigset_t all, before;
+        pthread_attr_t attributes;
         int r;
 
         a = calloc(1, sizeof(*a));
@@ -139,7 +143,10 @@ int apply_new(const struct sysfs *fs, struct apply **ret) {
         sigfillset(&all);
         sigdelset(&all, SIGUSR2);
         pthread_sigmask(SIG_SETMASK, &all, &before);
-        r = pthread_create(&a->thread, NULL, apply_thread, a);
+        pthread_attr_init(&attributes);
+        (void) pthread_attr_setstacksize(&attributes, STACK_SIZE);
+        r = pthread_create(&a->thread, &attributes, apply_thread, a);
+        pthread_attr_destroy(&attributes);
         pthread_sigmask(SIG_SETMASK, &before, NULL);
         if (r != 0)
                 return -r;
@@ -190,6 +197,17 @@ void apply_free(struct apply *a) {
 
 int apply_fd(const struct apply *a) {
         return a->event_fd;
+}
+
+int apply_reserve(struct apply *a, size_t n) {
+        int r;
+
+        pthread_mutex_lock(&a->lock);
+        r = queue_reserve(&a->jobs, n);
+        if (r >= 0)
+                r = queue_reserve(&a->results, n);
+        pthread_mutex_unlock(&a->lock);
+        return r;
 }
 
 int apply_submit(struct apply *a, const struct apply_job *job) {
