@@ -49,10 +49,14 @@ class Guest(Machine):
     def stop(self):
         self.qemu.stop()
 
-    def another(self, **machine):
-        """A further guest with the same software; this one ends, as there is one at a time."""
+    def another(self, archive=None, **machine):
+        """A further guest with the same software, or another initramfs; this one ends, as there is one at a time."""
         self.stop()
-        return Guest(*self._software, **machine)
+        return Guest(self._software[0], archive or self.archive, **machine)
+
+    @property
+    def archive(self):
+        return self._software[1]
 
     # -- commands and files
 

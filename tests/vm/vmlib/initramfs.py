@@ -17,8 +17,8 @@ import subprocess
 from . import agent
 
 PROGRAMS = ("memhpd", "memhpctl")
-# setpriv takes capabilities away from memhpd; busybox has one that cannot.
-TOOLS = ("ndctl", "daxctl", "setpriv")
+# setpriv takes capabilities away from memhpd; busybox has one that cannot. Its nice Debian leaves out.
+TOOLS = ("ndctl", "daxctl", "setpriv", "nice")
 
 
 class NoInitramfs(Exception):
@@ -116,6 +116,10 @@ def build(kernel, builddir, cache):
     _add_busybox(archive)
     for name in PROGRAMS:
         add_program(archive, find_program(builddir, name), f"usr/bin/{name}")
+    # What only tests need is not there where only the programs were built.
+    hog = os.path.join(builddir, "tests/vm/hog")
+    if os.path.isfile(hog):
+        add_program(archive, hog, "usr/bin/hog")
     for name in TOOLS:
         path = which(name)
         if path:
@@ -190,7 +194,7 @@ def add_modules(archive, kernel):
 def store(data, cache, kind="initramfs", base=None):
     """The path of these bytes, packed. base: an archive that they come after, so that the guest gets both."""
     os.makedirs(cache, exist_ok=True)
-    path = os.path.join(cache, f"{kind}-{hashlib.sha256(data).hexdigest()[:16]}")
+    path = os.path.join(cache, f"{kind}-{hashlib.sha256((base or '').encode() + data).hexdigest()[:16]}")
     if os.path.exists(path):
         os.utime(path)
         return path

@@ -12,6 +12,8 @@ import shutil
 import subprocess
 import tempfile
 
+from . import packages
+
 META_PACKAGE = "linux-image-amd64"
 
 # What hot-added memory comes through, and the port the command channel uses.
@@ -48,7 +50,10 @@ def obtain(cache, unpacked=None):
         fcntl.flock(lock, fcntl.LOCK_EX)
         kept = os.path.join(cache, "kernel")
         if _stamp(kept) != _expected_stamp():
-            _fill(cache, kept)
+            try:
+                _fill(cache, kept)
+            except packages.NoPackage as error:
+                raise NoKernel(f"{error} (see --kernel)") from error
         return _open_tree(kept)
 
 
@@ -66,39 +71,13 @@ def _stamp(kept):
 
 def _fill(cache, kept):
     with tempfile.TemporaryDirectory(dir=cache) as work:
-        package = _download(work)
-        tree = os.path.join(work, "tree")
-        _check_run(["dpkg-deb", "-x", package, tree])
+        tree = packages.unpack(work, _resolve, META_PACKAGE)
         small = os.path.join(work, "small")
         _keep_needed(tree, small)
         with open(os.path.join(small, "stamp"), "w", encoding="ascii") as f:
             f.write(_expected_stamp())
         shutil.rmtree(kept, ignore_errors=True)
         os.rename(small, kept)
-
-
-def _download(folder):
-    if not shutil.which("apt-get"):
-        raise NoKernel("no apt-get to fetch a kernel with (see --kernel)")
-    name = _resolve()
-    if not name:
-        # A freshly installed machine or a container may have no package lists yet.
-        _check_run(["apt-get", "-qq", "update"])
-        name = _resolve()
-    if not name:
-        raise NoKernel(f"no package {META_PACKAGE} known to apt")
-
-    # The sandbox user cannot write to our folder, and would only warn.
-    command = ["apt-get", "-qq", "-o", "APT::Sandbox::User=root", "download", name]
-    if subprocess.run(command, cwd=folder, capture_output=True, check=False).returncode != 0:
-        # Lists that are older than the archive name a version that is gone.
-        _check_run(["apt-get", "-qq", "update"])
-        name = _resolve()
-        _check_run(command[:-1] + [name], cwd=folder)
-    packages = [f for f in os.listdir(folder) if f.endswith(".deb")]
-    if not packages:
-        raise NoKernel(f"apt-get download {name} left no file")
-    return os.path.join(folder, packages[0])
 
 
 def _resolve():
@@ -108,21 +87,10 @@ def _resolve():
     return names[0] if names else None
 
 
-def _check_run(command, **options):
-    # An ordinary user's PATH has no sbin, where depmod is.
-    program = shutil.which(command[0], path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
-    if not program:
-        raise NoKernel(f"no {command[0]} here")
-    done = subprocess.run([program] + command[1:], capture_output=True, text=True, check=False, **options)
-    if done.returncode != 0:
-        raise NoKernel(f"{command[0]} failed: {done.stderr.strip() or done.stdout.strip()}")
-    return done.stdout
-
-
 def _keep_needed(tree, small):
     """Copy the image, its configuration and the wanted modules with what they depend on."""
     version, boot, modules = _parts(tree)
-    _check_run(["depmod", "-b", tree, version])
+    packages.run(["depmod", "-b", tree, version])
     os.makedirs(os.path.join(small, "boot"))
     for name in (f"vmlinuz-{version}", f"config-{version}"):
         shutil.copy(os.path.join(boot, name), os.path.join(small, "boot"))
@@ -181,7 +149,7 @@ def _load_order(modules, names):
 def _open_tree(tree):
     version, boot, modules = _parts(tree)
     if not os.path.exists(os.path.join(modules, "modules.dep")):
-        _check_run(["depmod", "-b", tree, version])
+        packages.run(["depmod", "-b", tree, version])
 
     def order(names):
         return [(_module_name(path), os.path.join(modules, path)) for path in _load_order(modules, names)]

@@ -58,6 +58,14 @@ class Machine:
         self.qemu.command("device_add", driver="pc-dimm", id=name, memdev=f"mem-{name}", node=node,
                           **({} if address is None else {"addr": address}))
 
+    def plug_dimm_and_wait(self, name, size, node, timeout=60):
+        """… until the guest says that it has taken the DIMM, or refused it: true, if it took it."""
+        self.qemu.forget_events()
+        self.plug_dimm(name, size, node)
+        event = self.qemu.wait_event(("ACPI_DEVICE_OST",), lambda data: data["info"]["device"] == name and
+                                     data["info"]["source"] != OST_EJECT, timeout, f"plug {name}")
+        return event["data"]["info"]["status"] == OST_DONE
+
     def plug_nvdimm(self, name, size, node, label_size=2 * MIB):
         self._add_backend(name, size)
         self.qemu.command("device_add", driver="nvdimm", id=name, memdev=f"mem-{name}", node=node,

@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""systemd-udevd for guests that have no Debian: what most machines bring memory online with today."""
+
+import fcntl
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+
+from . import packages
+
+PROGRAM = "udevadm"             # one program by two names; as systemd-udevd it is the daemon
+
+
+def obtain(cache):
+    """The path of udevadm: installed here, from the cache, or from the package of the version that this machine's libraries
+    are of. NoPackage: it cannot be had."""
+    installed = shutil.which(PROGRAM, path="/usr/bin:/bin")
+    if installed:
+        return installed
+    version = _version()
+    os.makedirs(cache, exist_ok=True)
+    with open(os.path.join(cache, "udev.lock"), "w", encoding="ascii") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        kept = os.path.join(cache, f"udevadm-{version.replace('/', '_')}")
+        if not os.path.exists(kept):
+            with tempfile.TemporaryDirectory(dir=cache) as work:
+                tree = packages.unpack(work, lambda: _resolve(version), f"udev {version}")
+                os.rename(os.path.join(tree, "bin" if os.path.exists(os.path.join(tree, "bin")) else "usr/bin", PROGRAM), kept)
+    return kept
+
+
+def _version():
+    return packages.run(["dpkg-query", "-W", "-f", "${Version}", "libudev1"])
+
+
+def _resolve(version):
+    shown = subprocess.run(["apt-cache", "madison", "udev"], capture_output=True, text=True, check=False).stdout
+    return f"udev={version}" if re.search(rf"\|\s*{re.escape(version)}\s*\|", shown) else None
