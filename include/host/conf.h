@@ -19,8 +19,8 @@ int conf_load(const char *root, const char *path, struct policy **ret, struct pr
 /* One file's settings and rules into the policy: the grammar. path is for messages. */
 void conf_parse(const char *text, const char *path, struct policy *policy, struct problems *problems);
 
-/* What libconfig takes for the end of a file without a word: a string or a comment that is never closed. Also refuses
- * NUL bytes, and files that are included and are not fit to be. */
+/* What libconfig takes for the end of a file without a word: a string or a comment that is never closed. Also refuses NUL
+ * bytes, and files that are included and are not fit to be. text[size] is a NUL byte, and not of the text. */
 void conf_check_text(const char *text, size_t size, const char *path, struct problems *problems);
 
 /* Read a file whole. 1: *ret, to be freed · 0: absent, which may be · -EBADMSG: refused, *problems says why · -ENOMEM */

@@ -24,6 +24,9 @@ struct uevent {
         uint32_t block;
 };
 
+/* "add", "memory32"; either may be NULL. False: it is about no memory block. */
+bool uevent_translate(const char *action, const char *name, struct uevent *ret);
+
 struct uevent_monitor;
 
 /* Receives from the moment it returns: create it before the first scan. fd: a socket for the kernel's uevents that somebody

@@ -151,7 +151,9 @@ static void put_report(FILE *f, const struct report *r) {
         if (*r->device)
                 fprintf(f, "device %s\n", r->device);
         if (*r->rule)
-                fprintf(f, "rule %s\nfile %s\n", r->rule, r->file);
+                fprintf(f, "rule %s\n", r->rule);
+        if (*r->file)
+                fprintf(f, "file %s\n", r->file);
         if (*r->why)
                 fprintf(f, "why %s\n", r->why);
         fprintf(f, "text %s\n", r->text);

@@ -101,8 +101,7 @@ size_t uevent_monitor_receive_buffer(const struct uevent_monitor *m) {
         return getsockopt(uevent_monitor_fd(m), SOL_SOCKET, SO_RCVBUF, &value, &size) < 0 ? 0 : (size_t) value;
 }
 
-static bool translate(struct udev_device *d, struct uevent *ret) {
-        const char *action = udev_device_get_action(d), *name = udev_device_get_sysname(d);
+bool uevent_translate(const char *action, const char *name, struct uevent *ret) {
         uint32_t block;
 
         if (!action || !name || strncmp(name, "memory", strlen("memory")) != 0 ||
@@ -122,7 +121,7 @@ int uevent_receive(struct uevent_monitor *m, struct uevent *ret) {
                 errno = 0;
                 d = udev_monitor_receive_device(m->monitor);
                 if (d) {
-                        if (translate(d, ret))
+                        if (uevent_translate(udev_device_get_action(d), udev_device_get_sysname(d), ret))
                                 return 1;
                         continue;
                 }
