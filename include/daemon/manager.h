@@ -54,6 +54,8 @@ void manager_handle_event(struct manager *m, const struct uevent *event);
 
 /* The first look is complete. */
 bool manager_is_started(const struct manager *m) _pure_;
+/* The kernel brings memory online, as the policy wants. */
+bool manager_is_delegated(const struct manager *m) _pure_;
 /* Nothing waits, is under way or is to be reported. Retries to come do not count. */
 bool manager_is_idle(const struct manager *m);
 const struct registry *manager_registry(const struct manager *m) _pure_;

@@ -143,6 +143,7 @@ int bus_get_status(struct bus *b, sd_bus_message *m, bool only_check, sd_bus_err
         writer_put(&w, "jobs", "u", (uint32_t) jobs_count_running(manager_jobs(b->manager)));
         writer_put(&w, "adds", "u", manager_adds(b->manager)->last_number);
         writer_put(&w, "auto_online_blocks", "s", bus_text(word));
+        writer_put(&w, "delegated", "b", (int) manager_is_delegated(b->manager));
         put_counters(&w, manager_counters(b->manager));
         put_decisions(&w, &manager_counters(b->manager)->decisions);
         put_outcomes(&w, manager_counters(b->manager)->outcomes);

@@ -24,7 +24,7 @@ static bool stderr_is_journal(void) {
 
 static bool send_structured(int priority, const char *message_id, const struct journal_field *fields, size_t n_fields,
                             const char *text) {
-        char lines[FIELDS_MAX][256], message[TEXT_MAX + sizeof("MESSAGE=")], level[sizeof("PRIORITY=") + 4];
+        char lines[FIELDS_MAX][320], message[TEXT_MAX + sizeof("MESSAGE=")], level[sizeof("PRIORITY=") + 4];
         struct iovec iov[FIELDS_MAX + 4];
         char id[64];
         int n = 0;

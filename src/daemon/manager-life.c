@@ -239,6 +239,10 @@ void manager_free(struct manager *m) {
         free(m);
 }
 
+bool manager_is_delegated(const struct manager *m) {
+        return m->delegated;
+}
+
 bool manager_is_started(const struct manager *m) {
         return m->started;
 }
