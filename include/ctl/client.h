@@ -14,8 +14,10 @@ struct client;
  * daemon on it, STATUS_USAGE if the options forbid to ask one. o must outlive the client. */
 enum status client_open(const struct options *o, struct client **ret);
 /* Silently; false with --direct, with a --sysroot other than /, and if there is no daemon. Not for --host, where there is
- * nothing else to look at: client_open(). */
+ * nothing else to look at. */
 bool client_try_open(const struct options *o, struct client **ret);
+/* For verbs that can do without: the one or the other. *ret stays as it is where the system is to be read. */
+enum status client_find(const struct options *o, struct client **ret);
 void client_close(struct client *c);
 DEFINE_CLEANUP(struct client, client_close)
 
@@ -27,6 +29,10 @@ sd_bus *client_bus(struct client *c);
  * Complains: STATUS_NOT_RUNNING if the daemon is gone, else STATUS_FAILED. */
 enum status client_call(struct client *c, const char *path, const char *interface, const char *method, sd_bus_message **ret,
                         const char *types, ...);
+
+/* What a method of the manager answers that only looks, and a property. The value is to be released with json_decref(). */
+enum status client_ask(struct client *c, const char *method, json_t **ret, const char *types, ...);
+enum status client_get(struct client *c, const char *path, const char *interface, const char *property, json_t **ret);
 
 /* The next complete value of any type: structures are arrays, dictionaries objects, variants what they hold. NULL: there is
  * no further one. */

@@ -45,6 +45,9 @@ enum status facts_status(const struct facts *f);
 /* On stderr, why sources are unknown: once, and only if it is for want of /proc/iomem. */
 void facts_hint(const struct facts *f);
 
+/* A selector of the command line; NULL is all. Complains. To be freed with selector_done(). */
+enum status selector_read(const char *text, struct selector *ret);
+
 /* Open the system; complains. */
 enum status system_open(const char *sysroot, struct sysfs **ret);
 

@@ -16,6 +16,7 @@ enum option_group {
         OPTIONS_HOST = 1 << 4, /* verbs that ask the daemon */
         OPTIONS_WATCH = 1 << 5,
         OPTIONS_MAP = 1 << 10,
+        OPTIONS_TIME = 1 << 6, /* which part of the past */
 };
 
 struct options {
@@ -29,6 +30,8 @@ struct options {
         const char *by;      /* NULL: the verb's own choice */
         const char *svg;     /* NULL: none is written */
         const char *duration; /* NULL: until it is ended */
+        const char *since;   /* NULL: from the beginning */
+        const char *boot;    /* NULL: this one */
         const char *watch;   /* NULL: once; "": again every two seconds, else so often */
         unsigned groups;     /* of the options that were given */
 };

@@ -30,9 +30,14 @@ enum status verb_check(const struct options *o, char *const *args);
 enum status verb_hold(const struct options *o, char *const *args);
 enum status verb_release(const struct options *o, char *const *args);
 
+enum status verb_status(const struct options *o, char *const *args);
+enum status verb_history(const struct options *o, char *const *args);
+enum status verb_monitor(const struct options *o, char *const *args);
+enum status verb_reload(const struct options *o, char *const *args);
+
 enum status verb_help(const struct options *o, char *const *args);
 
-extern const struct column_set hold_columns, list_columns, simulate_columns, zones_columns, buddy_columns;
+extern const struct column_set history_columns, hold_columns, list_columns, simulate_columns, zones_columns, buddy_columns;
 
 /* ---- the table of verbs (verbs.c), from which help and completion come as well ------------------------------------- */
 

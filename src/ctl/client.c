@@ -2,34 +2,79 @@
 #include "ctl/client.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <stdarg.h>
 #include <string.h>
+#include <time.h>
+
+#include "ctl/agent.h"
 
 /* The daemon itself waits 10 s for polkit, and 5 min for somebody to type a password. */
 #define TIMEOUT_USEC UINT64_C(30000000)
 #define INTERACTIVE_TIMEOUT_USEC UINT64_C(330000000)
+
+/* A bus that works takes a millisecond. */
+#define CONNECT_USEC UINT64_C(5000000)
 
 struct client {
         const struct options *options;
         sd_bus *bus;
 };
 
-static int connect_bus(const struct options *o, sd_bus **ret) {
-        return o->host ? sd_bus_open_system_remote(ret, o->host) : sd_bus_open_system(ret);
+static uint64_t now_usec(void) {
+        struct timespec t;
+
+        clock_gettime(CLOCK_MONOTONIC, &t);
+        return (uint64_t) t.tv_sec * 1000000 + (uint64_t) t.tv_nsec / 1000;
+}
+
+/* A bus that hangs must not keep those waiting who can do without. */
+static int wait_ready(sd_bus *bus, uint64_t until) {
+        int r;
+
+        while ((r = sd_bus_is_ready(bus)) == 0) {
+                uint64_t now = now_usec();
+
+                if (now >= until)
+                        return -ETIMEDOUT;
+                r = sd_bus_process(bus, NULL);
+                if (r == 0)
+                        r = sd_bus_wait(bus, until - now);
+                if (r < 0 && r != -EINTR)
+                        return r;
+        }
+        return r;
 }
 
 /* 0, or a negative errno: -ENXIO if nobody has the name. */
 static int find_daemon(sd_bus *bus) {
         _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
-        _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
         int r;
 
-        r = sd_bus_call_method(bus, "org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus", "GetNameOwner",
-                               &error, &reply, "s", BUS_NAME);
+        r = sd_bus_message_new_method_call(bus, &call, "org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus",
+                                           "GetNameOwner");
+        if (r >= 0)
+                r = sd_bus_message_append(call, "s", BUS_NAME);
+        if (r >= 0)
+                r = sd_bus_call(bus, call, CONNECT_USEC, &error, NULL);
         if (sd_bus_error_has_name(&error, SD_BUS_ERROR_NAME_HAS_NO_OWNER))
                 return -ENXIO;
         return r < 0 ? r : 0;
+}
+
+static int connect_bus(const struct options *o, sd_bus **ret) {
+        _cleanup_(sd_bus_close_unrefp) sd_bus *bus = NULL;
+        int r;
+
+        r = o->host ? sd_bus_open_system_remote(&bus, o->host) : sd_bus_open_system(&bus);
+        if (r >= 0)
+                r = wait_ready(bus, o->host ? UINT64_MAX : now_usec() + CONNECT_USEC); /* ssh may ask for a password */
+        if (r >= 0)
+                r = find_daemon(bus);
+        if (r < 0)
+                return r;
+        *ret = TAKE_PTR(bus);
+        return 0;
 }
 
 static int client_new(const struct options *o, struct client **ret) {
@@ -40,8 +85,6 @@ static int client_new(const struct options *o, struct client **ret) {
                 out_of_memory();
         c->options = o;
         r = connect_bus(o, &c->bus);
-        if (r >= 0)
-                r = find_daemon(c->bus);
         if (r < 0)
                 return r;
         *ret = TAKE_PTR(c);
@@ -81,10 +124,18 @@ bool client_try_open(const struct options *o, struct client **ret) {
         return !is_forbidden(o) && client_new(o, ret) >= 0;
 }
 
+enum status client_find(const struct options *o, struct client **ret) {
+        if (o->host)
+                return client_open(o, ret);
+        (void) client_try_open(o, ret);
+        return STATUS_DONE;
+}
+
 void client_close(struct client *c) {
         if (!c)
                 return;
         sd_bus_flush_close_unref(c->bus);
+        agent_close();
         free(c);
 }
 
@@ -109,7 +160,7 @@ static enum status complain_call(const struct client *c, const sd_bus_error *e) 
         else if (is_gone(e))
                 complain("%s: the daemon went away before it answered; systemctl status memhpd tells more", verb);
         else if (sd_bus_error_has_names(e, SD_BUS_ERROR_ACCESS_DENIED, SD_BUS_ERROR_INTERACTIVE_AUTHORIZATION_REQUIRED))
-                complain("%s: not allowed: %s; try as root", verb, text);
+                complain("%s: %s; try as root", verb, text);
         else if (sd_bus_error_has_names(e, SD_BUS_ERROR_UNKNOWN_METHOD, SD_BUS_ERROR_UNKNOWN_INTERFACE))
                 complain("%s: the daemon that runs is older than memhpctl: systemctl restart memhpd", verb);
         else
@@ -117,45 +168,81 @@ static enum status complain_call(const struct client *c, const sd_bus_error *e) 
         return is_gone(e) ? STATUS_NOT_RUNNING : STATUS_FAILED;
 }
 
-static int call_new(struct client *c, const char *path, const char *interface, const char *method, bool interactive,
-                    sd_bus_message **ret) {
+static int call_once(struct client *c, const char *path, const char *interface, const char *method, bool interactive,
+                     const char *types, va_list ap, sd_bus_error *error, sd_bus_message **ret) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
         int r;
 
-        r = sd_bus_message_new_method_call(c->bus, ret, BUS_NAME, path ?: BUS_PATH, interface ?: BUS_MANAGER, method);
+        r = sd_bus_message_new_method_call(c->bus, &call, BUS_NAME, path ?: BUS_PATH, interface ?: BUS_MANAGER, method);
         if (r >= 0)
-                r = sd_bus_message_set_auto_start(*ret, false);
-        return r < 0 ? r : sd_bus_message_set_allow_interactive_authorization(*ret, interactive);
+                r = sd_bus_message_set_auto_start(call, false);
+        if (r >= 0)
+                r = sd_bus_message_set_allow_interactive_authorization(call, interactive);
+        if (r >= 0 && types && *types)
+                r = sd_bus_message_appendv(call, types, ap);
+        if (r == -EINVAL) /* words of the command line that are no UTF-8 */
+                return sd_bus_error_setf(error, SD_BUS_ERROR_INVALID_ARGS, "%s: an argument is no text", c->options->verb);
+        if (r >= 0)
+                r = sd_bus_call(c->bus, call, interactive ? INTERACTIVE_TIMEOUT_USEC : TIMEOUT_USEC, error, ret);
+        if (r < 0 && !sd_bus_error_is_set(error))
+                sd_bus_error_set_errno(error, r);
+        return r;
 }
 
 enum status client_call(struct client *c, const char *path, const char *interface, const char *method, sd_bus_message **ret,
                         const char *types, ...) {
         _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
-        _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL, *reply = NULL;
-        bool interactive = isatty(STDIN_FILENO);
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
         va_list ap;
         int r;
 
-        r = call_new(c, path, interface, method, interactive, &call);
-        if (r >= 0 && types && *types) {
+        va_start(ap, types);
+        r = call_once(c, path, interface, method, false, types, ap, &error, &reply);
+        va_end(ap);
+        /* Only now: most calls need no password, and whoever has none to give is not to be asked. */
+        if (r < 0 && sd_bus_error_has_name(&error, SD_BUS_ERROR_INTERACTIVE_AUTHORIZATION_REQUIRED) && !c->options->host &&
+            isatty(STDIN_FILENO) && agent_open()) {
+                sd_bus_error_free(&error);
                 va_start(ap, types);
-                r = sd_bus_message_appendv(call, types, ap);
+                r = call_once(c, path, interface, method, true, types, ap, &error, &reply);
                 va_end(ap);
         }
-        if (r == -EINVAL) {
-                /* Words of the command line that are no UTF-8. */
-                complain("%s: an argument is no text", c->options->verb);
-                return STATUS_USAGE;
-        }
-        if (r >= 0)
-                r = sd_bus_call(c->bus, call, interactive ? INTERACTIVE_TIMEOUT_USEC : TIMEOUT_USEC, &error, &reply);
-        if (r < 0) {
-                if (!sd_bus_error_is_set(&error))
-                        sd_bus_error_set_errno(&error, r);
+        if (r < 0)
                 return complain_call(c, &error);
-        }
         if (ret)
                 *ret = TAKE_PTR(reply);
         return STATUS_DONE;
+}
+
+static enum status client_take(struct client *c, sd_bus_message *reply, json_t **ret) {
+        json_t *value = client_read_json(reply);
+
+        if (!value) {
+                complain("%s: the daemon's answer is none", c->options->verb);
+                return STATUS_FAILED;
+        }
+        *ret = value;
+        return STATUS_DONE;
+}
+
+enum status client_get(struct client *c, const char *path, const char *interface, const char *property, json_t **ret) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+        enum status s;
+
+        s = client_call(c, path, "org.freedesktop.DBus.Properties", "Get", &reply, "ss", interface ?: BUS_MANAGER, property);
+        return s == STATUS_DONE ? client_take(c, reply, ret) : s;
+}
+
+enum status client_ask(struct client *c, const char *method, json_t **ret, const char *types, ...) {
+        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+        va_list ap;
+        int r;
+
+        va_start(ap, types);
+        r = call_once(c, NULL, NULL, method, false, types, ap, &error, &reply);
+        va_end(ap);
+        return r < 0 ? complain_call(c, &error) : client_take(c, reply, ret);
 }
 
 /* ---- replies ------------------------------------------------------------------------------------------------------ */

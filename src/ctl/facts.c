@@ -25,20 +25,30 @@ enum status system_open(const char *sysroot, struct sysfs **ret) {
         return STATUS_FAILED;
 }
 
-static enum status parse_selector(struct facts *f, const char *text) {
+enum status selector_read(const char *text, struct selector *ret) {
         char error[SELECTOR_ERROR_MAX];
         int r;
 
-        f->selector_text = text;
-        if (!text)
-                return STATUS_DONE; /* zeroes are SELECTOR_ALL */
-        r = selector_parse(text, &f->selector, error);
+        if (!text) {
+                *ret = (struct selector) { .kind = SELECTOR_ALL };
+                return STATUS_DONE;
+        }
+        r = selector_parse(text, ret, error);
         if (r == -ENOMEM)
                 out_of_memory();
-        if (r < 0) {
-                complain("%s: not a selector: %s", text, error);
-                return STATUS_USAGE;
-        }
+        if (r >= 0)
+                return STATUS_DONE;
+        complain("%s: not a selector: %s", text, error);
+        return STATUS_USAGE;
+}
+
+static enum status parse_selector(struct facts *f, const char *text) {
+        enum status s;
+
+        f->selector_text = text;
+        s = selector_read(text, &f->selector);
+        if (s != STATUS_DONE)
+                return s;
         if (f->selector.kind == SELECTOR_ADD) {
                 complain("%s: only the daemon numbers hot-adds, and this reads the system directly; "
                          "select by device:, node:, addr: or block numbers instead", text);

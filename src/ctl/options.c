@@ -53,6 +53,14 @@ static void set_duration(struct options *o, const char *argument) {
         o->duration = argument;
 }
 
+static void set_since(struct options *o, const char *argument) {
+        o->since = argument;
+}
+
+static void set_boot(struct options *o, const char *argument) {
+        o->boot = argument;
+}
+
 static void set_watch(struct options *o, const char *argument) {
         o->watch = argument ?: "";
 }
@@ -105,6 +113,9 @@ static const struct {
         { "all", NULL, "list: a line for each block; explain: also the rules that do not match; zones: also the empty ones", set_all,
           OPTIONS_ALL, 'a' },
         { "for", "TIME", "hold: how long (30min, 2h); without it, until released", set_duration, OPTIONS_FOR, 0 },
+        { "since", "TIME", "history: from then on, whatever the boot: \"2026-03-01 12:30\", 12:30, today, or how long ago: 2h", set_since,
+          OPTIONS_TIME, 0 },
+        { "boot", "BOOT", "history: of another boot: -1 is the one before, or its id; all: of any", set_boot, OPTIONS_TIME, 0 },
         { "watch", "SEC", "again every two seconds, or so often, with what changed; ^C ends it", set_watch, OPTIONS_WATCH, 0, true },
         { "by", "WHAT", "map: what the colours tell: zone (the default), state or source", set_by, OPTIONS_MAP, 0 },
         { "svg", "FILE", "map: draw into this file; - is standard output", set_svg, OPTIONS_MAP, 0 },

@@ -108,7 +108,7 @@ static void _printf_(3, 0) print_field_va(enum colour c, const char *key, const 
                 text = NULL;
                 out_of_memory();
         }
-        printf("%14s: ", key);
+        printf("%14s%s ", key, *key ? ":" : " "); /* without one, it goes on with the one before */
         fputs(colour_begin(c), stdout);
         print_wrapped(16, sink.width, text);
         fputs(c < _COLOUR_MAX ? colour_end() : "", stdout);

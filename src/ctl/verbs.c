@@ -6,6 +6,8 @@
 #include "ctl/verb.h"
 
 const struct verb verbs[] = {
+        { "status", "", "the daemon at a glance: its policy, memory by source, what waits, failed or is held", verb_status, 0, 0,
+          OPTIONS_HOST, VERB_PAGER, NULL },
         { "list", "[SEL]", "memory blocks as merged ranges", verb_list, 0, 1,
           OPTIONS_COLUMNS | OPTIONS_SPLIT | OPTIONS_ALL, VERB_SELECTOR | VERB_PAGER, &list_columns },
         { "show", "SEL", "all facts of each block, and a summary of a device or node", verb_show, 1, 1,
@@ -20,12 +22,18 @@ const struct verb verbs[] = {
           OPTIONS_COLUMNS | OPTIONS_WATCH, VERB_NODE | VERB_PAGER, &buddy_columns },
         { "map", "", "the physical address space as a picture", verb_map, 0, 0,
           OPTIONS_MAP, VERB_PAGER, NULL },
+        { "history", "[SEL]", "what was decided in the past, and what became of it", verb_history, 0, 1,
+          OPTIONS_COLUMNS | OPTIONS_HOST | OPTIONS_TIME, VERB_SELECTOR | VERB_PAGER, &history_columns },
+        { "monitor", "", "follow what the daemon does, until ^C", verb_monitor, 0, 0,
+          OPTIONS_HOST, 0, NULL },
+        { "reload", "", "let the daemon load its policy anew", verb_reload, 0, 0,
+          OPTIONS_HOST, 0, NULL },
         { "check", "[FILE]", "check a configuration, the system's or this file", verb_check, 0, 1,
           0, VERB_FILE, NULL },
         { "hold", "[SEL [REASON]]", "let new blocks wait; without a selector, list what waits", verb_hold, 0, 2,
-          OPTIONS_COLUMNS | OPTIONS_FOR, VERB_SELECTOR, &hold_columns },
+          OPTIONS_COLUMNS | OPTIONS_FOR | OPTIONS_HOST, VERB_SELECTOR, &hold_columns },
         { "release", "ID", "end a hold, or all of them", verb_release, 1, 1,
-          0, VERB_HOLD, NULL },
+          OPTIONS_HOST, VERB_HOLD, NULL },
         { "help", "[VERB]", "what memhpctl can do, or one of its verbs", verb_help, 0, 1,
           0, VERB_NAME, NULL },
 };
