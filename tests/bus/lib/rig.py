@@ -45,11 +45,20 @@ BUS_CONFIG = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Config
     <allow send_destination="org.freedesktop.PolicyKit1"/>
     <allow send_destination="org.memhp1" send_interface="org.memhp1.Probe"/>
   </policy>
-  <policy user="root"><allow own="org.freedesktop.PolicyKit1"/></policy>
+  <policy user="root">
+    <allow own="org.freedesktop.PolicyKit1"/>
+    <allow send_destination="org.freedesktop.DBus" send_interface="org.freedesktop.DBus.Monitoring"/>
+  </policy>
   {polkit_user}
   <includedir>{folder}/system.d</includedir>
 </busconfig>
 """
+
+
+# As systemd starts it: the journal has its standard error, and it is told so.
+TO_JOURNAL = ["systemd-cat", "sh", "-c", 'JOURNAL_STREAM=$(stat -L -c %d:%i /proc/self/fd/2) exec "$@"', "sh"]
+JOURNALD = "/usr/lib/systemd/systemd-journald"
+JOURNALS = ("/run/log/journal", "/var/log/journal")
 
 
 class Missing(Exception):
@@ -132,17 +141,21 @@ class Result:
 class Fake:
     """memhpd in a process of its own on a machine made of files (tests/memhpd-fake.c), and that machine."""
 
-    def __init__(self, rig, policy, setup):
+    def __init__(self, rig, policy, setup, to_journal=False):
         path = os.path.join(rig.folder, "fake")
         if os.path.exists(path):
             os.unlink(path)
+        command = [*rig.inside, *(TO_JOURNAL if to_journal else [])]
         config = rig.file("policy.conf", policy)
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.socket.bind("")
         self.socket.settimeout(PATIENCE)
-        self.process = rig.start([rig.program("tests/memhpd-fake"), "--config", config], MEMHP_FAKE_SOCKET=path,
+        self.process = rig.start([*command, rig.program("tests/memhpd-fake"), "--config", config], MEMHP_FAKE_SOCKET=path,
                                  MEMHP_FAKE_SETUP=setup, ASAN_OPTIONS="detect_leaks=1")
-        self.process.wait_for(r"ready: ")
+        if to_journal:
+            rig.wait_for_name("org.memhp1")
+        else:
+            self.process.wait_for(r"ready: ")
         self.socket.connect(path)
         self.root = self.do("root")
 
@@ -183,6 +196,11 @@ class Rig:
         self.environment = dict(os.environ, DBUS_SYSTEM_BUS_ADDRESS=f"unix:path={self.folder}/socket", LC_ALL="C.UTF-8")
         self.environment.pop("JOURNAL_STREAM", None)
         self.bus = None
+        # The journal of this machine is none of our tests' business.
+        self.inside = []
+        if any(os.path.isdir(folder) for folder in JOURNALS):
+            self.inside = ["unshare", "-m", "sh", "-c", f"for d in {' '.join(JOURNALS)}; do [ ! -d $d ] || mount -t tmpfs none $d; done; "
+                           'exec "$@"', "sh"]
 
     def __enter__(self):
         return self
@@ -262,17 +280,47 @@ class Rig:
         return stub
 
     def start_memhpd(self, policy='version = 1; rules = ( { name = "all"; match = { }; action = "online_movable"; } );',
-                     setup="boot 0-31 0"):
-        return Fake(self, policy, setup)
+                     setup="boot 0-31 0", to_journal=False):
+        return Fake(self, policy, setup, to_journal)
+
+    def start_journald(self, boot=None):
+        """The real one, in a /run of its own: what is `inside` sees it. boot: the id that it takes the boot for.
+        A second one of the same rig goes on with the first one's journal."""
+        if not os.path.exists(JOURNALD):
+            raise Missing("systemd-journald is not there (package systemd)")
+        if not self.inside or self.inside[0] != "nsenter":
+            # Somebody has to keep the namespace.
+            keeper = self.start(["unshare", "-m", "sh", "-c", "mount -t tmpfs none /run && mkdir -p /run/systemd/journal /run/log/journal && "
+                                 "{ [ ! -d /var/log/journal ] || mount -t tmpfs none /var/log/journal; } && echo ready && exec sleep infinity"])
+            keeper.wait_for("^ready$")
+            self.inside = ["nsenter", "-m", "-t", str(keeper.process.pid)]
+        script = "exec " + JOURNALD
+        if boot:
+            path = self.file("boot_id", f"{boot}\n")
+            script = f"mount --bind {path} /proc/sys/kernel/random/boot_id && {script}"
+        journald = self.start([*self.inside, "sh", "-c", script])
+        end = time.monotonic() + PATIENCE
+        while self.run("test", "-S", "/run/systemd/journal/stdout").status != 0:
+            assert time.monotonic() < end and journald.process.poll() is None, "no journal: " + "\n".join(journald.said)
+            time.sleep(0.02)
+        return journald
 
     # -- who calls
 
-    def run(self, *command, uid=0):
+    def run(self, *command, uid=0, **environment):
         if uid:
             command = ("setpriv", f"--reuid={uid}", f"--regid={uid}", "--clear-groups") + command
-        return Result(subprocess.run([str(c) for c in command], env=self.environment, stdin=subprocess.DEVNULL,
+        command = (*self.inside, *command)
+        return Result(subprocess.run([str(c) for c in command], env={**self.environment, **environment}, stdin=subprocess.DEVNULL,
                                      stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=PATIENCE, check=False,
                                      cwd="/"))
+
+    def ctl(self, *arguments, uid=0):
+        return self.run(self.program("memhpctl"), *arguments, uid=uid)
+
+    def start_ctl(self, *arguments):
+        """One that runs along."""
+        return self.start([*self.inside, self.program("memhpctl"), *arguments])
 
     def busctl(self, *arguments, uid=0):
         return self.run("busctl", "--system", "--json=short", *arguments, uid=uid)
@@ -286,7 +334,7 @@ class Rig:
     def wait_for_name(self, name):
         end = time.monotonic() + PATIENCE
         while name not in self.names():
-            assert time.monotonic() < end and all(p.process.poll() is None for p in self.processes), \
+            assert time.monotonic() < end and all(p.process.poll() in (None, 0, -signal.SIGKILL) for p in self.processes), \
                 f"{name} never came: " + "\n".join(f"{p.name}: {p.said}" for p in self.processes)
             time.sleep(0.02)
 
