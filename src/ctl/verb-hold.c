@@ -86,9 +86,10 @@ static json_t *json_hold(uint32_t id, const char *selector, const char *reason, 
         return object;
 }
 
-static json_t *json_file_hold(const struct hold *hold, uint64_t now) {
-        return json_hold(hold->id, hold->text, hold->reason, !hold->expires_usec ? UINT64_MAX : hold_is_over(hold, now) ? 0
-                         : hold->expires_usec - now);
+static uint64_t hold_left(const struct hold *hold, uint64_t now) {
+        if (!hold->expires_usec)
+                return UINT64_MAX;
+        return hold_is_over(hold, now) ? 0 : hold->expires_usec - now;
 }
 
 /* ---- which there are ---------------------------------------------------------------------------------------------- */
@@ -125,7 +126,8 @@ static enum status read_holds(const struct options *o, json_t **ret) {
         array = json_new_array();
         for (size_t i = 0; i < holds.n; i++)
                 if (!hold_is_over(&holds.items[i], now))
-                        json_add(array, json_file_hold(&holds.items[i], now));
+                        json_add(array, json_hold(holds.items[i].id, holds.items[i].text, holds.items[i].reason,
+                                                  hold_left(&holds.items[i], now)));
         *ret = array;
         return STATUS_DONE;
 }
@@ -185,7 +187,8 @@ static enum status complain_hold(int error, const char *selector, const char *wh
 }
 
 /* What is wrong with it is told as it is told without a daemon. */
-static enum status ask_hold(struct client *c, const char *selector, const char *reason, uint64_t duration, uint32_t *ret_id) {
+static enum status ask_hold(struct client *c, const char *selector, const char *reason, uint64_t duration, uint32_t *ret_id,
+                            uint64_t *ret_left) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
         _cleanup_(holds_done) struct holds trial = {};
         char error[SELECTOR_ERROR_MAX] = "";
@@ -198,11 +201,12 @@ static enum status ask_hold(struct client *c, const char *selector, const char *
         status = client_call(c, NULL, NULL, "Hold", &reply, "sts", selector, duration, reason);
         if (status == STATUS_DONE && sd_bus_message_read(reply, "u", ret_id) < 0)
                 status = STATUS_FAILED;
+        *ret_left = duration && duration <= INT64_MAX ? duration : UINT64_MAX;
         return status;
 }
 
 static enum status write_hold(const struct options *o, const char *selector, const char *reason, uint64_t duration,
-                              uint32_t *ret_id) {
+                              uint32_t *ret_id, uint64_t *ret_left) {
         _cleanup_(holds_done) struct holds holds = {};
         _cleanup_close_ int fd = -1, lock = -1;
         char error[SELECTOR_ERROR_MAX] = "";
@@ -219,13 +223,15 @@ static enum status write_hold(const struct options *o, const char *selector, con
         if (r < 0)
                 return complain_hold(r, selector, error);
         *ret_id = holds.last_id;
-        return save(fd, &holds);
+        status = save(fd, &holds);
+        *ret_left = hold_left(&holds.items[holds.n - 1], hold_now_usec());
+        return status;
 }
 
 enum status verb_hold(const struct options *o, char *const *args) {
         _cleanup_(client_closep) struct client *c = NULL;
         const char *reason = args[0] && args[1] ? args[1] : "";
-        uint64_t duration = 0;
+        uint64_t duration = 0, left = 0;
         enum status status;
         uint32_t id = 0;
 
@@ -241,9 +247,10 @@ enum status verb_hold(const struct options *o, char *const *args) {
         }
         status = client_find(o, &c);
         if (status == STATUS_DONE)
-                status = c ? ask_hold(c, args[0], reason, duration, &id) : write_hold(o, args[0], reason, duration, &id);
+                status = c ? ask_hold(c, args[0], reason, duration, &id, &left)
+                           : write_hold(o, args[0], reason, duration, &id, &left);
         if (status == STATUS_DONE && o->json) {
-                json_auto_t *object = json_hold(id, args[0], reason, duration && duration <= INT64_MAX ? duration : UINT64_MAX);
+                json_auto_t *object = json_hold(id, args[0], reason, left);
 
                 json_print(object);
         } else if (status == STATUS_DONE)

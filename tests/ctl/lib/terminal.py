@@ -109,7 +109,7 @@ class Terminal:
             self.row = self.column = 0
         elif (numbers, final) == (b"", b"K"):
             self.screen[self.row] = self.screen[self.row][:self.column]
-        else:
+        elif final != b"m":         # colours are not seen here
             assert (numbers, final) == (b"", b"J"), match.group(0)
             self.screen[self.row] = self.screen[self.row][:self.column]
             self.screen[self.row + 1:] = [""] * (self.rows - self.row - 1)
