@@ -4,7 +4,7 @@
 /* Hot-adds: the blocks that came together because one thing was plugged. They are decided together, reported together,
  * and numbered from 1 since boot. Bounded: the last ADDS_MAX are kept. No clock: now is a parameter (monotonic). */
 
-#include "core/policy.h"
+#include "core/basis.h"
 
 #define ADDS_MAX 64
 
@@ -21,6 +21,8 @@ struct add {
         uint64_t end_usec;              /* the last outcome was final; 0: not yet */
         bool decided;                   /* the decision of its first block, which holds for all of them */
         struct decision decision;
+        struct basis basis;             /* what the newest decision by rules rests on … */
+        int basis_rule;                 /* … and the rule that made it; -1: none matched */
         uint64_t decided_size;          /* what the decision is about, bytes: the device, seen yet or not */
         bool rolling_back;
 };

@@ -12,11 +12,15 @@
  *      rule NAME
  *      file NAME
  *      why …
+ *      basis START SIZE TIER PLATFORMS CONDITIONS N
+ *      evidence …
+ *      passed CONDITION LINE NAME <tab> FILE
  *      text …
  *      end
  *
  * A report ends with its text; what is not known has no line. Pure, without allocation but in format and parse. */
 
+#include "core/basis.h"
 #include "core/outcome.h"
 #include "core/selector.h"
 #include "core/tally.h"
@@ -45,6 +49,7 @@ enum report_kind {
 
 const char *report_kind_to_string(enum report_kind k) _const_;
 const char *report_kind_message_id(enum report_kind k) _const_;
+enum report_kind report_kind_from_string(const char *s) _pure_;
 /* Of a MESSAGE_ID; _REPORT_KIND_INVALID: another message of the daemon, or of others. */
 enum report_kind report_kind_from_message_id(const char *id) _pure_;
 
@@ -64,6 +69,7 @@ struct report {
         uint32_t n_blocks;
         unsigned line;  /* of the rule in its file; 0: no rule */
         struct balance balance; /* what it was judged by, if judged */
+        struct basis basis;     /* what it rests on, if known: where rules decided */
         char blocks[REPORT_BLOCKS_MAX]; /* "32-39,48"; cut at a comma where there are too many to name, hence n_blocks */
         char device[DEVICE_NAME_MAX];
         char rule[REPORT_RULE_MAX];
@@ -78,18 +84,23 @@ struct history {
         uint64_t last_id;
 };
 
-/* Takes a copy, and numbers it. The oldest goes. Returns the copy. */
+/* Takes a copy, numbers it, and makes lines of what should be one. The oldest goes. Returns the copy. */
 const struct report *history_add(struct history *h, const struct report *r);
 /* The nth oldest of h->n. */
 const struct report *history_get(const struct history *h, size_t nth) _pure_;
-/* The newest that is about the block; NULL: none. */
+/* The newest that tells what was decided about the block, and the newest that tells of anything; NULL: none. */
+const struct report *history_find_decision(const struct history *h, uint32_t block);
 const struct report *history_find_block(const struct history *h, uint32_t block);
 
 /* Is the report about any block that is meant? */
 bool report_matches(const struct report *r, const struct selector *s, uint64_t block_size);
 bool report_has_block(const struct report *r, uint32_t block);
+/* Does it tell what was decided about its blocks? Else that they were unplugged, or how a device fared as a whole. */
+bool report_is_decision(const struct report *r) _pure_;
+/* Take the next run off its blocks; *p begins as r->blocks. False: that was all, or it makes no sense. */
+bool report_next_run(const char **p, struct tally_run *ret);
 
 /* The file's text; free *ret. 0 or -ENOMEM. */
 int history_format(const struct history *h, char **ret, size_t *ret_size);
-/* 0, -EBADMSG: torn or not ours; *ret_line names the line, and *ret is as it was. */
+/* 0, -ENOMEM, -EBADMSG: torn or not ours; *ret_line names the line, and *ret is as it was. */
 int history_parse(const char *text, size_t size, struct history *ret, unsigned *ret_line);

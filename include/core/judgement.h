@@ -8,7 +8,7 @@
 struct judgement {
         struct decision decision; /* for an offline block what is to be done, for others what the policy would want */
         const char *zone;         /* where it goes or is, "kernel" or "any" if only that is known; NULL: left offline */
-        bool asked;               /* false: the policy is not asked about this block, or cannot tell */
+        bool asked;               /* false: it is not the policy's to say, or it cannot tell */
         bool as_wanted;           /* if asked */
         char reason[1024];        /* which rule says what */
         char outcome[192];        /* how the block is, and whether that is as wanted */

@@ -20,6 +20,8 @@ enum match_key {
         _MATCH_INVALID = -22,
 };
 
+#define MATCH_BIT(k) (1u << (k))
+
 /* Conditions are ANDed, the values of one are ORed; an empty one matches everything. What is unknown of a block does not
  * match a condition on it. */
 struct match {
@@ -35,6 +37,7 @@ struct match {
 
 void match_done(struct match *m);
 const char *match_key_to_string(enum match_key k) _const_;
+enum match_key match_key_from_string(const char *s) _pure_;
 
 /* If not, *ret_failed (unless NULL) is the first condition that fails. */
 bool match_block(const struct match *m, const struct block *b, platform_mask platforms, enum match_key *ret_failed);
@@ -51,6 +54,9 @@ void match_subject_init(struct match_subject *s, const struct block *b, platform
 bool match_subject(const struct match *m, const struct match_subject *s, enum match_key *ret_failed);
 /* The source is not what the rule asks for, but could be, were it known: all that does not hang on it holds. */
 bool match_may_hide(const struct match *m, const struct match_subject *s);
+
+/* MATCH_BIT of the conditions that it has, and that hold. */
+unsigned match_held(const struct match *m, const struct block *b, platform_mask platforms);
 
 /* Does a match everything that b matches? Then a rule with b, coming later, is never reached. */
 bool match_covers(const struct match *a, const struct match *b);

@@ -109,6 +109,8 @@ enum reason {
 
 const char *reason_to_string(enum reason r) _const_; /* a word for programs */
 enum reason reason_from_string(const char *s) _pure_;
+/* Were the rules asked? */
+bool reason_is_of_rules(enum reason r) _const_;
 
 struct decision {
         enum action action;

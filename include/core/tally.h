@@ -51,5 +51,5 @@ bool tally_add(struct tally *t, const struct tally_key *key, uint32_t block, uin
 void tally_explain(struct tally *t, const struct tally_key *key, uint32_t block, const char *why);
 void tally_clear(struct tally *t);
 
-/* "32-39,48": the runs of a group. */
+/* "32-39,48": the runs of a group, those that there is room for. */
 void tally_format_blocks(const struct tally_group *g, char *buf, size_t size);

@@ -116,6 +116,8 @@ void manager_expect(struct manager *m, const struct block *b, const struct decis
 /* Hot-adds (manager-adds.c): blocks that came together are decided together, and end together. */
 void manager_join_add(struct manager *m, struct entry *e, const struct block *b);
 void manager_decide(struct manager *m, struct entry *e, const struct block *b, struct decision *ret);
+/* What the decision rests on, to be told with the hot-add's reports. */
+void manager_note_basis(struct manager *m, struct entry *e, const struct block *b, const struct decision *d);
 void manager_settle(struct manager *m, struct entry *e);
 void manager_handle_rollback(struct manager *m, struct entry *e);
 /* Close what is over; true: look again in a moment. */

@@ -48,7 +48,7 @@ static void judge_online(const struct policy *p, const struct block *b, bool ane
                 set_outcome(j, "online in %s since boot, which no policy changes", where(b));
                 return;
         }
-        if (anew && rule && rule->action == ACTION_BALANCE && b->zones) {
+        if (anew && rule && rule->action == ACTION_BALANCE && action != ACTION_LEAVE_OFFLINE && b->zones) {
                 /* What the figures were when it was decided, only the daemon knows; they count this block by now. */
                 j->asked = j->as_wanted = true;
                 set_outcome(j, "online in %s, which a balance may have chosen", where(b));
@@ -87,13 +87,44 @@ static void judge_offline(const struct block *b, struct judgement *j) {
                             b->zones & action_zones(action) ? wanted_zone(action, b) : wanted_name(action));
 }
 
+/* Whose doing it is, if it is so. */
+static const char *whose(const struct decision *d) {
+        switch (d->reason) {
+        case REASON_HANDS_OFF:
+                return "as somebody else set it";
+        case REASON_HELD:
+                return "as a hold is on it";
+        case REASON_ROLLED_BACK:
+                return "as its device could not be had as a whole";
+        case REASON_STARTUP:
+        case REASON_NOT_OFFLINE:
+                return "as it was at the start";
+        case REASON_UNDONE:
+                return "as before somebody asked for all of some blocks or none";
+        default:
+                return "as somebody asked";
+        }
+}
+
+/* Somebody decided, or a moment did: the rules have no say. */
+static void judge_others(const struct block *b, struct judgement *j) {
+        const struct decision *d = &j->decision;
+        bool online = b->state == BLOCK_ONLINE, wanted = d->action != ACTION_LEAVE_OFFLINE;
+        bool is_so = online == wanted && (!online || !b->zones || (b->zones & action_zones(d->action)));
+
+        set_outcome(j, "%s%s%s%s", online ? "online in " : "offline", online ? where(b) : "", is_so ? ", " : ", by another hand",
+                    is_so ? whose(d) : "");
+}
+
 static void judge_as(const struct policy *p, const struct block *b, const struct decision *d, bool anew,
                      struct judgement *ret) {
         struct judgement j = { .decision = *d };
 
         j.zone = wanted_zone(d->action, b);
         decision_describe(p, b, d, j.reason, sizeof(j.reason));
-        if (b->state == BLOCK_ONLINE)
+        if ((b->state == BLOCK_ONLINE || b->state == BLOCK_OFFLINE) && !reason_is_of_rules(d->reason))
+                judge_others(b, &j);
+        else if (b->state == BLOCK_ONLINE)
                 judge_online(p, b, anew, &j);
         else if (b->state == BLOCK_OFFLINE)
                 judge_offline(b, &j);

@@ -80,18 +80,38 @@ static inline bool match_tier(const struct match *m, const struct match_subject 
         return m->tiers.n == 0 || (s->block->tier >= 0 && ranges_contain(&m->tiers, (uint64_t) s->block->tier));
 }
 
-const char *match_key_to_string(enum match_key k) {
-        static const char *const names[_MATCH_MAX] = {
-                [MATCH_SOURCE] = "source",
-                [MATCH_NODE] = "node",
-                [MATCH_ADDRESS] = "address",
-                [MATCH_SIZE] = "size",
-                [MATCH_DEVICE] = "device",
-                [MATCH_PLATFORM] = "platform",
-                [MATCH_TIER] = "tier",
-        };
+static const char *const keys[_MATCH_MAX] = {
+        [MATCH_SOURCE] = "source",
+        [MATCH_NODE] = "node",
+        [MATCH_ADDRESS] = "address",
+        [MATCH_SIZE] = "size",
+        [MATCH_DEVICE] = "device",
+        [MATCH_PLATFORM] = "platform",
+        [MATCH_TIER] = "tier",
+};
 
-        return k >= 0 && k < _MATCH_MAX ? names[k] : NULL;
+const char *match_key_to_string(enum match_key k) {
+        return k >= 0 && k < _MATCH_MAX ? keys[k] : NULL;
+}
+
+enum match_key match_key_from_string(const char *s) {
+        for (enum match_key k = 0; k < _MATCH_MAX; k++)
+                if (strcmp(keys[k], s) == 0)
+                        return k;
+        return _MATCH_INVALID;
+}
+
+unsigned match_held(const struct match *m, const struct block *b, platform_mask platforms) {
+        struct match_subject s;
+
+        match_subject_init(&s, b, platforms);
+        return (m->sources && match_source(m, &s) ? MATCH_BIT(MATCH_SOURCE) : 0) |
+               (m->nodes.n && match_node(m, &s) ? MATCH_BIT(MATCH_NODE) : 0) |
+               (m->addresses.n && match_address(m, &s) ? MATCH_BIT(MATCH_ADDRESS) : 0) |
+               (m->sizes.n && match_size(m, &s) ? MATCH_BIT(MATCH_SIZE) : 0) |
+               (m->n_devices && match_device(m, &s) ? MATCH_BIT(MATCH_DEVICE) : 0) |
+               (m->platforms && match_platform(m, &s) ? MATCH_BIT(MATCH_PLATFORM) : 0) |
+               (m->tiers.n && match_tier(m, &s) ? MATCH_BIT(MATCH_TIER) : 0);
 }
 
 bool match_subject(const struct match *m, const struct match_subject *s, enum match_key *ret_failed) {

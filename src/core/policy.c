@@ -74,6 +74,11 @@ enum reason reason_from_string(const char *s) {
         return _REASON_INVALID;
 }
 
+bool reason_is_of_rules(enum reason r) {
+        return r == REASON_RULE || r == REASON_FALLBACK || r == REASON_BALANCED || r == REASON_RATIO ||
+               r == REASON_ZONE_UNAVAILABLE || r == REASON_NO_RULE || r == REASON_SOURCE_HIDDEN;
+}
+
 enum auto_online auto_online_from_string(const char *s) {
         static const char *const names[_AUTO_ONLINE_MAX] = {
                 [AUTO_ONLINE_MANAGE] = "manage",

@@ -74,14 +74,21 @@ void tally_clear(struct tally *t) {
 }
 
 void tally_format_blocks(const struct tally_group *g, char *buf, size_t size) {
-        size_t n = 0;
+        size_t used = 0;
 
         buf[0] = '\0';
-        for (size_t i = 0; i < g->n_runs && n < size; i++) {
+        for (size_t i = 0; i < g->n_runs; i++) {
                 const struct tally_run *r = &g->runs[i];
+                int n;
 
-                n += (size_t) snprintf(buf + n, size - n, "%s%" PRIu32, i ? "," : "", r->first);
-                if (r->last != r->first && n < size)
-                        n += (size_t) snprintf(buf + n, size - n, "-%" PRIu32, r->last);
+                if (r->last != r->first)
+                        n = snprintf(buf + used, size - used, "%s%" PRIu32 "-%" PRIu32, i ? "," : "", r->first, r->last);
+                else
+                        n = snprintf(buf + used, size - used, "%s%" PRIu32, i ? "," : "", r->first);
+                if (n < 0 || (size_t) n >= size - used) {
+                        buf[used] = '\0'; /* rather none than another number */
+                        return;
+                }
+                used += (size_t) n;
         }
 }

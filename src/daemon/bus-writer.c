@@ -78,9 +78,28 @@ void writer_put_rule(struct writer *w, const char *name, const char *file, unsig
         writer_put(w, "rule", "a{sv}", 3, "name", "s", bus_text(name), "file", "s", bus_text(file), "line", "u", line);
 }
 
+static void append_percent(struct writer *w, const char *key, uint64_t movable, uint64_t kernel) {
+        uint64_t percent = balance_percent(movable, kernel);
+
+        if (percent != UINT64_MAX)
+                writer_put(w, key, "t", percent);
+}
+
 void writer_put_balance(struct writer *w, const struct balance *b) {
-        writer_put(w, "balance", "a{sv}", 6, "movable", "t", b->movable, "kernel", "t", b->kernel, "added", "t", b->added,
-                   "node", "i", (int32_t) b->node, "limit_percent", "u", b->ratio, "hot_counted", "b", (int) b->hot_counted);
+        writer_open(w, SD_BUS_TYPE_DICT_ENTRY, "sv");
+        writer_append(w, "s", "balance");
+        writer_open(w, SD_BUS_TYPE_VARIANT, "a{sv}");
+        writer_open(w, SD_BUS_TYPE_ARRAY, "{sv}");
+        writer_put(w, "movable", "t", b->movable);
+        writer_put(w, "kernel", "t", b->kernel);
+        writer_put(w, "added", "t", b->added);
+        append_percent(w, "percent_before", b->movable - MIN(b->added, b->movable), b->kernel);
+        append_percent(w, "percent_after", b->movable, b->kernel);
+        writer_put(w, "limit_percent", "u", b->ratio);
+        writer_put(w, "node", "i", (int32_t) b->node);
+        writer_put(w, "hot_counted", "b", (int) b->hot_counted);
+        writer_close_array(w);
+        writer_close(w);
 }
 
 void writer_append_zones(struct writer *w, const struct block *b) {

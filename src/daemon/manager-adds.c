@@ -33,6 +33,20 @@ static void count_device(const struct manager *m, const struct entry *e, struct 
         }
 }
 
+/* Once for each rule: what is told of a device is told of its first block. */
+void manager_note_basis(struct manager *m, struct entry *e, const struct block *b, const struct decision *d) {
+        struct add *add = adds_find(&m->adds, e->add);
+        char text[BASIS_EVIDENCE_MAX] = "";
+        struct evidence evidence;
+
+        if (!add || (add->basis.known && add->basis_rule == d->rule))
+                return;
+        if (evidence_read(&m->evidence, e->block, (enum arrival) e->arrival, &evidence) >= 0)
+                source_describe(&evidence, text, sizeof(text));
+        basis_init(&add->basis, m->policy, b, m->around.platforms, d, text);
+        add->basis_rule = d->rule;
+}
+
 /* The rules are not asked, and no figures are read. One thing is noted for later: what was rolled back before a restart gets
  * another try under another rule than the one it would go by. */
 static void note_unasked(struct manager *m, struct add *add, const struct block *b) {
@@ -70,6 +84,7 @@ void manager_decide(struct manager *m, struct entry *e, const struct block *b, s
                 add->decision = d;
                 add->decided_size = dynamic ? 0 : block_balance_size(&whole);
         }
+        manager_note_basis(m, e, &whole, &d);
         manager_expect(m, b, &d, add ? block_balance_size(&whole) : b->size);
         *ret = d;
 }

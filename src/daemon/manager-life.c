@@ -150,6 +150,7 @@ static int find_rule(const struct policy *p, const struct rule *rule) {
 
 /* Under another rule, what is still to come of a device is decided anew, and what was rolled back gets another try. */
 static void carry_add_over(struct manager *m, struct add *add, const struct policy *policy) {
+        add->basis.known = false; /* the number of its rule means another one now */
         if (!add->decided)
                 return;
         if (add->decision.rule >= 0)

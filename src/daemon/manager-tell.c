@@ -39,6 +39,14 @@ static void flush_changes(struct manager *m) {
         m->changes.n = 0;
 }
 
+/* Where rules decided, what they went by. */
+static void attach_basis(struct manager *m, struct report *r, int rule) {
+        const struct add *add = adds_find(&m->adds, r->add);
+
+        if (add && add->basis.known && add->basis_rule == rule && report_is_decision(r) && reason_is_of_rules(r->reason))
+                r->basis = add->basis;
+}
+
 void manager_flush_report(struct manager *m) {
         const struct report_context context = {
                 .policy = m->policy, .registry = &m->registry, .block_size = sysfs_block_size(m->fs),
@@ -49,6 +57,7 @@ void manager_flush_report(struct manager *m) {
         flush_changes(m);
         for (size_t i = 0; i < m->tally.n; i++) {
                 report_compose(&context, &m->tally.groups[i], &report);
+                attach_basis(m, &report, m->tally.groups[i].key.rule);
                 manager_tell(m, &report);
         }
         tally_clear(&m->tally);

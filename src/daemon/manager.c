@@ -201,6 +201,7 @@ static void manager_meet_online(struct manager *m, struct entry *e, const struct
         if (e->decided && e->reason == REASON_HELD)
                 return; /* whoever asked us to wait may have meant to do it */
         policy_want(m->policy, b, manager_around(m, false), &wanted);
+        manager_note_basis(m, e, b, &wanted);
         entry_set_decision(e, &wanted);
         e->outcome = outcome_judge_online(wanted.action, b);
         if (e->outcome == OUTCOME_ALREADY && m->delegated)
