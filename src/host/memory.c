@@ -96,16 +96,21 @@ int memory_lock(void) {
         return 0;
 }
 
-void memory_reserve(size_t bytes) {
-        void *volatile p; /* or the compiler sees that nobody needs it */
-        char *end;
+/* True: it was there before. What the heap has to grow by stays. */
+static bool make_room(size_t bytes) {
+        const void *end = sbrk(0);
+        void *volatile p = malloc(bytes); /* or the compiler sees that nobody needs it */
 
+        free(p);
+        return sbrk(0) == end;
+}
+
+void memory_reserve(size_t bytes) {
         if (!heap_start)
                 return;
-        p = malloc(bytes);
-        free(p); /* what the heap has grown by stays */
-        end = sbrk(0);
-        (void) mlock(heap_start, (size_t) (end - heap_start));
+        if (!make_room(bytes))
+                (void) make_room(2 * bytes); /* so that little use does not make it grow each time */
+        (void) mlock(heap_start, (size_t) ((char *) sbrk(0) - heap_start));
 }
 
 void memory_touch_stack(void) {
