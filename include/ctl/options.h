@@ -17,6 +17,10 @@ enum option_group {
         OPTIONS_WATCH = 1 << 5,
         OPTIONS_MAP = 1 << 10,
         OPTIONS_TIME = 1 << 6, /* which part of the past */
+        OPTIONS_JOB = 1 << 16,     /* what changes the state of memory */
+        OPTIONS_ZONE = 1 << 17,
+        OPTIONS_FORCE = 1 << 18,
+        OPTIONS_OFFLINE = 1 << 19,
 };
 
 struct options {
@@ -33,6 +37,10 @@ struct options {
         const char *since;   /* NULL: from the beginning */
         const char *boot;    /* NULL: this one */
         const char *watch;   /* NULL: once; "": again every two seconds, else so often */
+        const char *timeout; /* NULL: as long as it takes */
+        const char *zone;    /* NULL: as the kernel likes */
+        const char *size, *node, *source, *device; /* NULL: not given */
+        bool no_wait, all_or_nothing, partial, force, dry_run, eject;
         unsigned groups;     /* of the options that were given */
 };
 

@@ -168,18 +168,18 @@ static enum status complain_call(const struct client *c, const sd_bus_error *e) 
         return is_gone(e) ? STATUS_NOT_RUNNING : STATUS_FAILED;
 }
 
-static int call_once(struct client *c, const char *path, const char *interface, const char *method, bool interactive,
-                     const char *types, va_list ap, sd_bus_error *error, sd_bus_message **ret) {
-        _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
+static int call_new(struct client *c, const char *path, const char *interface, const char *method, bool interactive,
+                    sd_bus_message **ret) {
         int r;
 
-        r = sd_bus_message_new_method_call(c->bus, &call, BUS_NAME, path ?: BUS_PATH, interface ?: BUS_MANAGER, method);
+        r = sd_bus_message_new_method_call(c->bus, ret, BUS_NAME, path ?: BUS_PATH, interface ?: BUS_MANAGER, method);
         if (r >= 0)
-                r = sd_bus_message_set_auto_start(call, false);
-        if (r >= 0)
-                r = sd_bus_message_set_allow_interactive_authorization(call, interactive);
-        if (r >= 0 && types && *types)
-                r = sd_bus_message_appendv(call, types, ap);
+                r = sd_bus_message_set_auto_start(*ret, false);
+        return r < 0 ? r : sd_bus_message_set_allow_interactive_authorization(*ret, interactive);
+}
+
+/* r: of making it. */
+static int call_send(struct client *c, sd_bus_message *call, int r, bool interactive, sd_bus_error *error, sd_bus_message **ret) {
         if (r == -EINVAL) /* words of the command line that are no UTF-8 */
                 return sd_bus_error_setf(error, SD_BUS_ERROR_INVALID_ARGS, "%s: an argument is no text", c->options->verb);
         if (r >= 0)
@@ -187,6 +187,23 @@ static int call_once(struct client *c, const char *path, const char *interface, 
         if (r < 0 && !sd_bus_error_is_set(error))
                 sd_bus_error_set_errno(error, r);
         return r;
+}
+
+static int call_once(struct client *c, const char *path, const char *interface, const char *method, bool interactive,
+                     const char *types, va_list ap, sd_bus_error *error, sd_bus_message **ret) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
+        int r;
+
+        r = call_new(c, path, interface, method, interactive, &call);
+        if (r >= 0 && types && *types)
+                r = sd_bus_message_appendv(call, types, ap);
+        return call_send(c, call, r, interactive, error, ret);
+}
+
+/* Only after it was refused: most calls need no password, and whoever has none to give is not to be asked. */
+static bool may_ask(const struct client *c, const sd_bus_error *e) {
+        return sd_bus_error_has_name(e, SD_BUS_ERROR_INTERACTIVE_AUTHORIZATION_REQUIRED) && !c->options->host &&
+               isatty(STDIN_FILENO) && agent_open();
 }
 
 enum status client_call(struct client *c, const char *path, const char *interface, const char *method, sd_bus_message **ret,
@@ -199,9 +216,7 @@ enum status client_call(struct client *c, const char *path, const char *interfac
         va_start(ap, types);
         r = call_once(c, path, interface, method, false, types, ap, &error, &reply);
         va_end(ap);
-        /* Only now: most calls need no password, and whoever has none to give is not to be asked. */
-        if (r < 0 && sd_bus_error_has_name(&error, SD_BUS_ERROR_INTERACTIVE_AUTHORIZATION_REQUIRED) && !c->options->host &&
-            isatty(STDIN_FILENO) && agent_open()) {
+        if (r < 0 && may_ask(c, &error)) {
                 sd_bus_error_free(&error);
                 va_start(ap, types);
                 r = call_once(c, path, interface, method, true, types, ap, &error, &reply);
@@ -212,6 +227,29 @@ enum status client_call(struct client *c, const char *path, const char *interfac
         if (ret)
                 *ret = TAKE_PTR(reply);
         return STATUS_DONE;
+}
+
+static int call_filled_once(struct client *c, const char *method, bool interactive, client_fill fill, void *userdata,
+                            sd_bus_error *error, sd_bus_message **ret) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
+        int r;
+
+        r = call_new(c, NULL, NULL, method, interactive, &call);
+        if (r >= 0)
+                r = fill(call, userdata);
+        return call_send(c, call, r, interactive, error, ret);
+}
+
+enum status client_call_filled(struct client *c, const char *method, client_fill fill, void *userdata, sd_bus_message **ret) {
+        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+        int r;
+
+        r = call_filled_once(c, method, false, fill, userdata, &error, ret);
+        if (r < 0 && may_ask(c, &error)) {
+                sd_bus_error_free(&error);
+                r = call_filled_once(c, method, true, fill, userdata, &error, ret);
+        }
+        return r < 0 ? complain_call(c, &error) : STATUS_DONE;
 }
 
 static enum status client_take(struct client *c, sd_bus_message *reply, json_t **ret) {

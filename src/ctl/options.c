@@ -73,6 +73,60 @@ static void set_svg(struct options *o, const char *argument) {
         o->svg = argument;
 }
 
+static void set_no_wait(struct options *o, const char *argument) {
+        (void) argument;
+        o->no_wait = true;
+}
+
+static void set_all_or_nothing(struct options *o, const char *argument) {
+        (void) argument;
+        o->all_or_nothing = true;
+}
+
+static void set_partial(struct options *o, const char *argument) {
+        (void) argument;
+        o->partial = true;
+}
+
+static void set_force(struct options *o, const char *argument) {
+        (void) argument;
+        o->force = true;
+}
+
+static void set_dry_run(struct options *o, const char *argument) {
+        (void) argument;
+        o->dry_run = true;
+}
+
+static void set_eject(struct options *o, const char *argument) {
+        (void) argument;
+        o->eject = true;
+}
+
+static void set_timeout(struct options *o, const char *argument) {
+        o->timeout = argument;
+}
+
+static void set_zone(struct options *o, const char *argument) {
+        o->zone = argument;
+}
+
+static void set_size(struct options *o, const char *argument) {
+        o->size = argument;
+}
+
+static void set_node(struct options *o, const char *argument) {
+        o->node = argument;
+}
+
+static void set_source(struct options *o, const char *argument) {
+        o->source = argument;
+}
+
+static void set_device(struct options *o, const char *argument) {
+        o->device = argument;
+}
+
 static void set_direct(struct options *o, const char *argument) {
         (void) argument;
         o->direct = true;
@@ -110,7 +164,8 @@ static const struct {
           OPTIONS_COLUMNS, 'o' },
         { "split", "COLS", "begin a new range where one of these changes (default: any that is shown); none: nowhere",
           set_split, OPTIONS_SPLIT, 'S' },
-        { "all", NULL, "list: a line for each block; explain: also the rules that do not match; zones: also the empty ones", set_all,
+        { "all", NULL, "list: a line for each block; explain: also the rules that do not match; zones: also the empty ones; jobs: what became "
+          "of each block, also if all went well", set_all,
           OPTIONS_ALL, 'a' },
         { "for", "TIME", "hold: how long (30min, 2h); without it, until released", set_duration, OPTIONS_FOR, 0 },
         { "since", "TIME", "history: from then on, whatever the boot: \"2026-03-01 12:30\", 12:30, today, or how long ago: 2h", set_since,
@@ -119,6 +174,20 @@ static const struct {
         { "watch", "SEC", "again every two seconds, or so often, with what changed; ^C ends it", set_watch, OPTIONS_WATCH, 0, true },
         { "by", "WHAT", "map: what the colours tell: zone (the default), state or source", set_by, OPTIONS_MAP, 0 },
         { "svg", "FILE", "map: draw into this file; - is standard output", set_svg, OPTIONS_MAP, 0 },
+        { "zone", "ZONE", "online, rezone: movable or kernel", set_zone, OPTIONS_ZONE, 0 },
+        { "size", "SIZE", "offline: so much (4G), of the memory that is cheapest to free", set_size, OPTIONS_OFFLINE, 0 },
+        { "node", "NODE", "offline: only memory of this NUMA node", set_node, OPTIONS_OFFLINE, 0 },
+        { "source", "SOURCE", "offline: only memory that came this way (dimm, virtio-mem, pmem …)", set_source, OPTIONS_OFFLINE, 0 },
+        { "device", "DEVICE", "offline: only memory of this device", set_device, OPTIONS_OFFLINE, 0 },
+        { "dry-run", NULL, "offline: look at the blocks, say which would be tried and why, and change nothing", set_dry_run,
+          OPTIONS_OFFLINE, 0 },
+        { "eject", NULL, "offline: then have ACPI eject the device, which powers it off", set_eject, OPTIONS_OFFLINE, 0 },
+        { "force", NULL, "offline, rezone: even if there is no room for what has to move", set_force, OPTIONS_FORCE, 0 },
+        { "timeout", "TIME", "give up after so long (30s, 5min), with what was done until then", set_timeout, OPTIONS_JOB, 0 },
+        { "all-or-nothing", NULL, "if one block cannot be had, bring the others back (offline device:… does so unasked)",
+          set_all_or_nothing, OPTIONS_JOB, 0 },
+        { "partial", NULL, "keep what can be had, also of a device", set_partial, OPTIONS_JOB, 0 },
+        { "no-wait", NULL, "say the number of the job, and let it run", set_no_wait, OPTIONS_JOB, 0 },
         { "sysroot", "DIR", "look at the system captured in this folder", set_sysroot, 0, 's' },
         { "config", "FILE", "the policy to judge by, instead of the system's", set_config, 0, 0 },
         { "host", "HOST", "ask the daemon of this host, user@host or host, through ssh", set_host, OPTIONS_HOST, 'H' },
