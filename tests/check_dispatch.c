@@ -28,6 +28,7 @@ static const struct {
         { BUS_MANAGER, "Online", POLKIT_SET_STATE },
         { BUS_MANAGER, "Offline", POLKIT_SET_STATE },
         { BUS_MANAGER, "Rezone", POLKIT_SET_STATE },
+        { BUS_MANAGER, "ListJobs", POLKIT_INSPECT },
         { BUS_JOB, "Cancel", POLKIT_SET_STATE },
         { BUS_JOB, "ListItems", POLKIT_INSPECT },
         { BUS_JOB, "ListCandidates", POLKIT_INSPECT },

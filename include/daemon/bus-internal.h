@@ -59,6 +59,7 @@ int bus_online(struct bus *b, sd_bus_message *m, bool only_check, sd_bus_error *
 int bus_offline(struct bus *b, sd_bus_message *m, bool only_check, sd_bus_error *error);
 int bus_rezone(struct bus *b, sd_bus_message *m, bool only_check, sd_bus_error *error);
 int bus_cancel(struct bus *b, sd_bus_message *m, bool only_check, sd_bus_error *error);
+int bus_list_jobs(struct bus *b, sd_bus_message *m, bool only_check, sd_bus_error *error);
 int bus_list_items(struct bus *b, sd_bus_message *m, bool only_check, sd_bus_error *error);
 int bus_list_candidates(struct bus *b, sd_bus_message *m, bool only_check, sd_bus_error *error);
 

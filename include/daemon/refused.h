@@ -11,6 +11,7 @@
 struct refused {
         int fd; /* negative errno: the log cannot be read */
         int error; /* 0, or why it cannot be read any more */
+        const char *captured; /* a tree whose log is read when a reason is asked for; NULL: the running system */
         struct refusals refusals;
         struct obstacles obstacles;
         uint64_t rebuilds;              /* how often it said that zonelists were built */

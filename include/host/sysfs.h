@@ -134,9 +134,9 @@ int sysfs_open_text_of(const struct sysfs *fs, enum sysfs_text which);
 /* /proc/kpageflags (host/pageflags.h). A descriptor or negative errno. */
 int sysfs_open_page_flags(const struct sysfs *fs);
 
-/* Whether ACPI can eject the device (PNP0C80:01), and the request to do so: the firmware is told to let go of it, and the
- * kernel takes offline what is not. -ENOENT: it is no ACPI device, or cannot be ejected. */
-bool sysfs_can_eject(const struct sysfs *fs, const char *device);
+/* Whether we may have ACPI eject the device (PNP0C80:01), and the request to do so: the firmware is told to let go of it, and
+ * the kernel takes offline what is not. -ENOENT: it is no ACPI device, or cannot be ejected · -EACCES */
+int sysfs_check_eject(const struct sysfs *fs, const char *device);
 int sysfs_eject(const struct sysfs *fs, const char *device);
 
 /* The folder with one for each process, for host/processes.h. */

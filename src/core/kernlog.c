@@ -79,14 +79,18 @@ static void set_text(struct kernlog_line *l, const char *text, size_t n) {
 /* "migrating pfn 12f3a7 failed ret:-11" · "failed to isolate pfn 12f3a7" */
 static bool parse_not_moved(const char *text, struct kernlog_line *l) {
         static const char migrating[] = "migrating pfn ", isolate[] = "failed to isolate pfn ";
-        const char *ret;
+        const char *pfn = text, *ret;
         uint64_t error;
+        size_t n;
 
-        if (strncmp(text, isolate, strlen(isolate)) == 0)
-                return find_hex(text, isolate, &l->pfn);
-        if (strncmp(text, migrating, strlen(migrating)) != 0 || !find_hex(text, migrating, &l->pfn))
+        if (strncmp(text, migrating, strlen(migrating)) == 0)
+                pfn += strlen(migrating);
+        else if (strncmp(text, isolate, strlen(isolate)) == 0)
+                pfn += strlen(isolate);
+        n = strcspn(pfn, " ");
+        if (pfn == text || parse_hexn(pfn, n, &l->pfn) < 0)
                 return false;
-        ret = strstr(text, "failed ret:-");
+        ret = strstr(pfn, "failed ret:-");
         if (ret && parse_u64n(ret + 12, strspn(ret + 12, "0123456789"), &error) >= 0 && error < 4096)
                 l->error = -(int) error;
         return true;

@@ -24,6 +24,7 @@ static const struct bus_method methods[] = {
         { BUS_MANAGER, "Online", POLKIT_SET_STATE, true, bus_online },
         { BUS_MANAGER, "Offline", POLKIT_SET_STATE, true, bus_offline },
         { BUS_MANAGER, "Rezone", POLKIT_SET_STATE, true, bus_rezone },
+        { BUS_MANAGER, "ListJobs", POLKIT_INSPECT, false, bus_list_jobs },
         { BUS_JOB, "Cancel", POLKIT_SET_STATE, true, bus_cancel },
         { BUS_JOB, "ListItems", POLKIT_INSPECT, false, bus_list_items },
         { BUS_JOB, "ListCandidates", POLKIT_INSPECT, false, bus_list_candidates },

@@ -207,6 +207,53 @@ int bus_rezone(struct bus *b, sd_bus_message *m, bool only_check, sd_bus_error *
         return ask(b, m, JOB_REZONE, only_check, error);
 }
 
+/* ---- all of them -------------------------------------------------------------------------------------------------- */
+
+static void append_job(struct writer *w, const struct job *j) {
+        writer_open(w, 'a', "{sv}");
+        writer_put(w, "job", "u", j->id);
+        writer_put(w, "kind", "s", job_kind_to_string(j->kind));
+        writer_put(w, "selector", "s", bus_text(j->selector));
+        writer_put(w, "state", "s", job_state_to_string(j->state));
+        writer_put(w, "wanted", "u", (uint32_t) j->wanted);
+        writer_put(w, "done", "u", (uint32_t) j->n_done);
+        writer_put(w, "failed", "u", (uint32_t) j->n_failed);
+        writer_put(w, "dry_run", "b", (int) j->dry_run);
+        writer_put(w, "uid", "u", j->uid);
+        if (j->current)
+                writer_put(w, "current", "u", j->current->block);
+        writer_put(w, "message", "s", bus_text(j->message));
+        writer_close(w);
+}
+
+static int compare_jobs(const void *a, const void *b) {
+        uint32_t x = (*(struct job *const *) a)->id, y = (*(struct job *const *) b)->id;
+
+        return x < y ? -1 : x > y;
+}
+
+int bus_list_jobs(struct bus *b, sd_bus_message *m, bool only_check, sd_bus_error *error) {
+        struct jobs *jobs = manager_jobs(b->manager);
+        const struct job *sorted[JOBS_MAX];
+        struct writer w;
+        size_t n = 0;
+
+        (void) error;
+        if (only_check)
+                return 0;
+        for (size_t i = 0; i < JOBS_MAX; i++)
+                if (jobs->slots[i].id)
+                        sorted[n++] = &jobs->slots[i];
+        if (n > 1)
+                qsort(sorted, n, sizeof(sorted[0]), compare_jobs);
+        writer_init_reply(&w, m);
+        writer_open(&w, 'a', "a{sv}");
+        for (size_t i = 0; i < n; i++)
+                append_job(&w, sorted[i]);
+        writer_close(&w);
+        return writer_reply(&w);
+}
+
 /* ---- one of them -------------------------------------------------------------------------------------------------- */
 
 static struct job *find_job(struct bus *b, const char *path) {

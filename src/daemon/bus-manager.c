@@ -102,6 +102,7 @@ const sd_bus_vtable bus_manager_vtable[] = {
         METHOD("Online", "ssa{sv}", P(selector) P(zone) P(options), "uo", P(id) P(job)),
         METHOD("Offline", "sa{sv}", P(selector) P(options), "uo", P(id) P(job)),
         METHOD("Rezone", "ssa{sv}", P(selector) P(zone) P(options), "uo", P(id) P(job)),
+        METHOD("ListJobs", "", , "aa{sv}", P(jobs)),
         METHOD("Hold", "sts", P(selector) P(duration_usec) P(reason), "u", P(id)),
         METHOD("Release", "u", P(id), "", ),
 

@@ -11,7 +11,6 @@
 #include "daemon/journal.h"
 #include "daemon/manager-internal.h"
 #include "host/conf.h"
-#include "host/kmsg.h"
 #include "host/pageflags.h"
 #include "host/platform.h"
 #include "host/surroundings.h"
@@ -122,9 +121,8 @@ int manager_start(struct manager *m) {
         r = refused_start(&m->refused, m->event);
         if (r < 0)
                 return r;
-        /* The log of a captured machine cannot be waited for, but read. */
-        if (m->refused.fd < 0 && strcmp(sysfs_root(m->fs), "/") != 0)
-                m->refused.fd = kmsg_open(sysfs_root(m->fs));
+        if (strcmp(sysfs_root(m->fs), "/") != 0)
+                m->refused.captured = sysfs_root(m->fs);
         if (bus_is_wanted(sysfs_root(m->fs))) {
                 r = bus_new(m->event, m, &m->bus);
                 if (r < 0)
@@ -200,6 +198,8 @@ int manager_reload(struct manager *m) {
 void manager_free(struct manager *m) {
         if (!m)
                 return;
+        if (m->policy && m->tally.n)
+                manager_flush_report(m); /* as long as there are timers */
         sd_event_source_unref(m->uevent_source);
         sd_event_source_unref(m->apply_source);
         sd_event_source_unref(m->work_source);
@@ -216,8 +216,6 @@ void manager_free(struct manager *m) {
         tracer_done(&m->tracer);
         refused_stop(&m->refused);
         apply_free(m->apply);
-        if (m->policy && m->tally.n)
-                manager_flush_report(m);
         if (m->started)
                 keep_save(&m->keep, &m->registry, m->adds.last_number, &m->history);
         bus_free(m->bus);

@@ -47,20 +47,20 @@ static void take_line(struct refused *r, const struct kernlog_line *line) {
         (void) sd_event_source_set_enabled(r->tell_timer, SD_EVENT_ONESHOT);
 }
 
-static int read_log(struct refused *r, int budget) {
+static int read_log(struct refused *r, int fd, int budget) {
         struct kernlog_line line;
         int n = 0;
 
-        for (int i = 0; i < budget && (n = kmsg_next(r->fd, &line)) > 0; i++)
+        for (int i = 0; i < budget && (n = kmsg_next(fd, &line)) > 0; i++)
                 take_line(r, &line);
         return n;
 }
 
 static int on_log(sd_event_source *source, int fd, uint32_t revents, void *userdata) {
         struct refused *r = userdata;
-        int n = read_log(r, RECORD_BUDGET);
+        int n = read_log(r, fd, RECORD_BUDGET);
 
-        (void) fd, (void) revents;
+        (void) revents;
         if (n < 0) {
                 journal_print(LOG_WARNING, MESSAGE_WARNING, "the kernel log cannot be read any more: %s; refused hot-adds go "
                               "unnoticed", strerror(-n));
@@ -72,7 +72,7 @@ static int on_log(sd_event_source *source, int fd, uint32_t revents, void *userd
 
 void refused_catch_up(struct refused *r) {
         if (r->fd >= 0)
-                (void) read_log(r, RECORD_BUDGET); /* an error is met by on_log() */
+                (void) read_log(r, r->fd, RECORD_BUDGET); /* an error is met by on_log() */
 }
 
 int refused_start(struct refused *r, sd_event *event) {
@@ -101,11 +101,12 @@ void refused_stop(struct refused *r) {
 }
 
 bool refused_explain(struct refused *r, uint64_t first, uint64_t n, uint64_t since_usec, char ret[static OBSTACLE_TEXT_MAX]) {
+        _cleanup_close_ int captured = r->captured ? kmsg_open(r->captured) : -1;
         const struct obstacle *o;
         size_t n_pages;
 
-        if (r->fd >= 0)
-                (void) read_log(r, RECORD_BUDGET_EXPLAIN);
+        if (r->fd >= 0 || captured >= 0)
+                (void) read_log(r, r->captured ? captured : r->fd, RECORD_BUDGET_EXPLAIN);
         o = obstacles_find(&r->obstacles, first, n, since_usec, &n_pages);
         if (o)
                 obstacle_describe(o, n_pages, ret);

@@ -180,10 +180,11 @@ static int eject_path(const char *device, char buf[static EJECT_PATH_MAX]) {
         return 0;
 }
 
-bool sysfs_can_eject(const struct sysfs *fs, const char *device) {
+int sysfs_check_eject(const struct sysfs *fs, const char *device) {
         char path[EJECT_PATH_MAX];
+        int r = eject_path(device, path);
 
-        return eject_path(device, path) >= 0 && faccessat(fs->root_fd, path, F_OK, 0) == 0;
+        return r >= 0 && faccessat(fs->root_fd, path, W_OK, AT_EACCESS) < 0 ? -errno : r;
 }
 
 int sysfs_eject(const struct sysfs *fs, const char *device) {
