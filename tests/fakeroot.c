@@ -242,6 +242,26 @@ void fakeroot_write(struct fakeroot *f, const char *path, const char *text) {
         pthread_mutex_unlock(&lock);
 }
 
+void fakeroot_set_pages(struct fakeroot *f, uint32_t block, uint32_t anonymous, uint32_t cache, uint32_t unmovable) {
+        const uint32_t n = FAKEROOT_BLOCK_SIZE / 4096;
+        uint64_t *flags = calloc(n, sizeof(*flags));
+        int fd;
+
+        CHECK(flags && anonymous + cache + unmovable <= n);
+        for (uint32_t i = 0; i < n; i++)
+                flags[i] = i < anonymous                       ? 1 << 5 | 1 << 12 | 1 << 14 /* LRU, ANON, SWAPBACKED */
+                           : i < anonymous + cache             ? 1 << 5                     /* LRU */
+                           : i < anonymous + cache + unmovable ? 1 << 7                     /* SLAB */
+                                                               : 1 << 10;                   /* BUDDY */
+        make_folders(f, "proc/kpageflags");
+        fd = openat(f->fd, "proc/kpageflags", O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+        CHECK(fd >= 0);
+        CHECK(pwrite(fd, flags, n * sizeof(*flags), (off_t) (block * (uint64_t) n * sizeof(*flags))) ==
+              (ssize_t) (n * sizeof(*flags)));
+        close(fd);
+        free(flags);
+}
+
 void fakeroot_write_block(struct fakeroot *f, uint32_t block, const char *attribute, const char *text) {
         fakeroot_write(f, fakeroot_block_path(block, attribute), text);
 }

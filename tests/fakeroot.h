@@ -89,6 +89,10 @@ void fakeroot_set_iomem(struct fakeroot *f, enum fakeroot_iomem mode);
 /* How often the daemon has read it. */
 unsigned fakeroot_iomem_reads(const struct fakeroot *f);
 
+/* /proc/kpageflags, which there is from the first call on: of the block, so many pages are of processes, so many are file
+ * cache, so many cannot be moved, and the rest is free. Of other blocks nothing is known. */
+void fakeroot_set_pages(struct fakeroot *f, uint32_t block, uint32_t anonymous, uint32_t cache, uint32_t unmovable);
+
 /* Anything else below the root: a file of its own, a link, a directory. Folders above it are made. */
 void fakeroot_write(struct fakeroot *f, const char *path, const char *text);
 void fakeroot_write_block(struct fakeroot *f, uint32_t block, const char *attribute, const char *text);

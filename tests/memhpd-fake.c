@@ -64,7 +64,7 @@ static bool come_and_go(const char *text) {
 
 /* How the kernel answers to writes. */
 static bool behave(const char *text) {
-        uint32_t block, times;
+        uint32_t block, times, anonymous, cache, unmovable;
         unsigned usec;
         int error;
 
@@ -76,6 +76,10 @@ static bool behave(const char *text) {
                 fakeroot_release_write(f);
         else if (sscanf(text, "write-time %u", &usec) == 1)
                 fakeroot_set_write_time(f, usec);
+        else if (sscanf(text, "pages %" SCNu32 " %" SCNu32 " %" SCNu32 " %" SCNu32, &block, &anonymous, &cache, &unmovable) == 4)
+                fakeroot_set_pages(f, block, anonymous, cache, unmovable);
+        else if (strcmp(text, "no-faults") == 0)
+                fakeroot_clear_faults(f);
         else if (strcmp(text, "overflow") == 0)
                 fakeroot_overflow(f);
         else
