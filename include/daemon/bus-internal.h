@@ -11,6 +11,13 @@
 #include "daemon/bus.h"
 #include "daemon/polkit.h"
 
+/* The manager's properties that are numbers. */
+struct bus_figures {
+        bool ready;
+        uint32_t blocks, pending;
+        uint64_t online, offline; /* bytes */
+};
+
 struct bus {
         sd_event *event;
         struct manager *manager;
@@ -18,6 +25,9 @@ struct bus {
         struct polkit *polkit;
         sd_event_source *retry_timer;
         bool complained; /* about what keeps it from the bus */
+        struct bus_figures told; /* in the last signal about properties */
+        struct node_set changed_nodes; /* since then … */
+        uint64_t changed_devices[(UINT16_MAX + 1) / 64]; /* … by their numbers in the registry */
         uint32_t caller_uid; /* of the method that runs */
 };
 
@@ -88,6 +98,7 @@ struct bus_counts {
 };
 
 void bus_count(const struct bus *b, struct bus_counts *ret);
+void bus_read_figures(const struct bus *b, struct bus_figures *ret);
 
 /* What many blocks are together. */
 struct bus_sums {
@@ -103,5 +114,8 @@ void bus_sum_up(struct bus *b, uint16_t device, int node, struct bus_sums *ret);
 /* The selector among the arguments; to be freed with selector_done(). */
 int bus_read_selector(sd_bus_message *m, struct selector *ret, const char **ret_text, sd_bus_error *error);
 
-/* Empty where it makes no sense as UTF-8: sd-bus refuses such a message as a whole. */
+/* So many rows are some megabytes, and half of what a bus takes in one message: it would throw us out. */
+#define BUS_ROWS_MAX 65536
+
+/* Empty where it is not UTF-8 of one line: sd-bus refuses a message with such a text as a whole. */
 const char *bus_text(const char *s) _pure_;

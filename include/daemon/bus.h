@@ -28,7 +28,10 @@ void bus_tell_job(struct bus *b, const struct job *j);
 void bus_tell_policy(struct bus *b, bool accepted);
 /* raised: else it is over. */
 void bus_tell_alert(struct bus *b, const char *alert, const char *text, bool raised);
-/* Counts may have changed. */
+/* A block came, went or changed: counts may be others, and will be told with the next status. */
+void bus_note_change(struct bus *b, int node, uint16_t device);
+/* The properties that have changed since they were last told. */
 void bus_tell_status(struct bus *b);
+void bus_tell_holds(struct bus *b);
 /* Have systemd start the unit, without waiting for it; a failure is told in the journal. */
 void bus_start_unit(struct bus *b, const char *unit, uint32_t add);

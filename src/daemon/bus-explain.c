@@ -10,7 +10,6 @@
 
 /* Each of them is looked at in the system: a caller who wants more asks again. */
 #define EXPLAINED_MAX 1024
-#define ROWS_MAX 65536
 
 struct explanation {
         const struct report *report; /* what was told of it; NULL: nothing, or nothing yet */
@@ -314,7 +313,7 @@ int bus_explain(struct bus *b, sd_bus_message *m, bool only_check, sd_bus_error 
         if (r < 0 || only_check)
                 return r;
         if (q.all)
-                q.max = MIN(q.max, ROWS_MAX / (manager_policy(b->manager)->n_rules + 1) + 1);
+                q.max = MIN(q.max, BUS_ROWS_MAX / (manager_policy(b->manager)->n_rules + 1) + 1);
         writer_init_reply(&w, m);
         writer_open(&w, 'a', "a{sv}");
         explain_present(&w, b, &q);

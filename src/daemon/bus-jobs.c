@@ -304,6 +304,9 @@ int bus_list_items(struct bus *b, sd_bus_message *m, bool only_check, sd_bus_err
         return writer_reply(&w);
 }
 
+/* Of many candidates the best are told: a bus takes no longer message. */
+#define CANDIDATES_MAX 32768
+
 static void put_pages(struct writer *w, const struct page_counts *p, uint64_t page_size) {
         if (!p->known)
                 return;
@@ -349,7 +352,7 @@ int bus_list_candidates(struct bus *b, sd_bus_message *m, bool only_check, sd_bu
                 return sd_bus_error_setf(error, BUS_ERROR_BUSY, "what was seen of this job's blocks is not known yet, or not any more");
         writer_init_reply(&w, m);
         writer_open(&w, 'a', "a{sv}");
-        for (size_t i = 0; i < n; i++)
+        for (size_t i = 0; i < MIN(n, (size_t) CANDIDATES_MAX); i++)
                 append_candidate(b, &w, &candidates[i]);
         writer_close(&w);
         return writer_reply(&w);
@@ -409,7 +412,7 @@ const sd_bus_vtable bus_job_vtable[] = {
         SD_BUS_PROPERTY("DryRun", "b", get_job, 0, SD_BUS_VTABLE_PROPERTY_CONST),
         SD_BUS_PROPERTY("Uid", "u", get_job, 0, SD_BUS_VTABLE_PROPERTY_CONST),
         SD_BUS_PROPERTY("StartUSec", "t", get_job, 0, SD_BUS_VTABLE_PROPERTY_CONST),
-        SD_BUS_PROPERTY("EndUSec", "t", get_job, 0, 0),
+        SD_BUS_PROPERTY("EndUSec", "t", get_job, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
         SD_BUS_PROPERTY("State", "s", get_job, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
         SD_BUS_PROPERTY("Wanted", "u", get_job, 0, SD_BUS_VTABLE_PROPERTY_CONST),
         SD_BUS_PROPERTY("Current", "u", get_job, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),

@@ -95,11 +95,8 @@ int bus_list_nodes(struct bus *b, sd_bus_message *m, bool only_check, sd_bus_err
 
 /* ---- blocks ------------------------------------------------------------------------------------------------------- */
 
-/* So many rows are some megabytes, and half of what a bus takes in one message: it would throw us out. */
-#define ROWS_MAX 65536
-
 static int refuse_length(sd_bus_error *error, const char *what) {
-        return sd_bus_error_setf(error, SD_BUS_ERROR_LIMITS_EXCEEDED, "more than %d rows: ask for %s at a time", ROWS_MAX, what);
+        return sd_bus_error_setf(error, SD_BUS_ERROR_LIMITS_EXCEEDED, "more than %d rows: ask for %s at a time", BUS_ROWS_MAX, what);
 }
 
 /* The lowest node stands for all of a block that has several: there are few of them, and they are looked at. */
@@ -144,7 +141,7 @@ int bus_list_ranges(struct bus *b, sd_bus_message *m, bool only_check, sd_bus_er
                 return r;
         writer_init_reply(&w, m);
         writer_open(&w, 'a', "(uusbasaussu)");
-        for (size_t i = 0; i < registry->n && rows <= ROWS_MAX; i++) {
+        for (size_t i = 0; i < registry->n && rows <= BUS_ROWS_MAX; i++) {
                 const struct entry *e = &registry->entries[i];
 
                 if (!manager_selects(b->manager, &selector, e))
@@ -160,7 +157,7 @@ int bus_list_ranges(struct bus *b, sd_bus_message *m, bool only_check, sd_bus_er
         if (last)
                 append_range(&w, b, first, last->block);
         writer_close(&w);
-        if (rows > ROWS_MAX)
+        if (rows > BUS_ROWS_MAX)
                 w.r = refuse_length(error, "a part of it");
         return writer_reply(&w);
 }
@@ -179,18 +176,18 @@ int bus_list_blocks(struct bus *b, sd_bus_message *m, bool only_check, sd_bus_er
                 return r;
         writer_init_reply(&w, m);
         writer_open(&w, 'a', "(uoss)");
-        for (size_t i = 0; i < registry->n && rows <= ROWS_MAX; i++) {
+        for (size_t i = 0; i < registry->n && rows <= BUS_ROWS_MAX; i++) {
                 const struct entry *e = &registry->entries[i];
                 struct block block;
 
-                if (!manager_selects(b->manager, &selector, e) || ++rows > ROWS_MAX)
+                if (!manager_selects(b->manager, &selector, e) || ++rows > BUS_ROWS_MAX)
                         continue;
                 manager_entry_block(b->manager, e, &block);
                 writer_append(&w, "(uoss)", e->block, bus_number_path("block", e->block, path), block_state_to_string(block.state),
                               block.zones ? zone_to_string(block.first_zone) : "");
         }
         writer_close(&w);
-        if (rows > ROWS_MAX)
+        if (rows > BUS_ROWS_MAX)
                 w.r = refuse_length(error, "ranges, or for a part of it");
         return writer_reply(&w);
 }

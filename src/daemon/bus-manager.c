@@ -24,19 +24,19 @@ GETTER(get_constant) {
                                                                                 : manager_page_size(b->manager));
 }
 
-GETTER(get_count) {
+GETTER(get_figure) {
         struct bus *b = userdata;
-        struct bus_counts c;
+        struct bus_figures f;
 
         (void) bus, (void) path, (void) interface, (void) error;
+        bus_read_figures(b, &f);
         if (strcmp(property, "Ready") == 0)
-                return sd_bus_message_append(m, "b", (int) manager_is_started(b->manager));
+                return sd_bus_message_append(m, "b", (int) f.ready);
         if (strcmp(property, "Blocks") == 0)
-                return sd_bus_message_append(m, "u", (uint32_t) manager_registry(b->manager)->n);
-        bus_count(b, &c);
+                return sd_bus_message_append(m, "u", f.blocks);
         if (strcmp(property, "Pending") == 0)
-                return sd_bus_message_append(m, "u", c.pending);
-        return sd_bus_message_append(m, "t", strcmp(property, "OnlineBytes") == 0 ? c.online : c.offline);
+                return sd_bus_message_append(m, "u", f.pending);
+        return sd_bus_message_append(m, "t", strcmp(property, "OnlineBytes") == 0 ? f.online : f.offline);
 }
 
 GETTER(get_rules) {
@@ -78,11 +78,11 @@ const sd_bus_vtable bus_manager_vtable[] = {
         SD_BUS_PROPERTY("Version", "s", get_constant, 0, SD_BUS_VTABLE_PROPERTY_CONST),
         SD_BUS_PROPERTY("BlockSize", "t", get_constant, 0, SD_BUS_VTABLE_PROPERTY_CONST),
         SD_BUS_PROPERTY("PageSize", "t", get_constant, 0, SD_BUS_VTABLE_PROPERTY_CONST),
-        SD_BUS_PROPERTY("Ready", "b", get_count, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
-        SD_BUS_PROPERTY("Blocks", "u", get_count, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
-        SD_BUS_PROPERTY("OnlineBytes", "t", get_count, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
-        SD_BUS_PROPERTY("OfflineBytes", "t", get_count, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
-        SD_BUS_PROPERTY("Pending", "u", get_count, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+        SD_BUS_PROPERTY("Ready", "b", get_figure, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+        SD_BUS_PROPERTY("Blocks", "u", get_figure, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+        SD_BUS_PROPERTY("OnlineBytes", "t", get_figure, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+        SD_BUS_PROPERTY("OfflineBytes", "t", get_figure, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+        SD_BUS_PROPERTY("Pending", "u", get_figure, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
         SD_BUS_PROPERTY("Rules", "a(ssus)", get_rules, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
         SD_BUS_PROPERTY("Holds", "a(usts)", get_holds, 0, SD_BUS_VTABLE_PROPERTY_EMITS_INVALIDATION),
 

@@ -333,14 +333,14 @@ GETTER(get_device) {
 const sd_bus_vtable bus_device_vtable[] = {
         SD_BUS_VTABLE_START(0),
         SD_BUS_PROPERTY("Name", "s", get_device, 0, SD_BUS_VTABLE_PROPERTY_CONST),
-        SD_BUS_PROPERTY("Source", "s", get_device, 0, 0),
-        SD_BUS_PROPERTY("Nodes", "au", get_device, 0, 0),
-        SD_BUS_PROPERTY("Blocks", "u", get_device, 0, 0),
-        SD_BUS_PROPERTY("FirstBlock", "u", get_device, 0, 0),
-        SD_BUS_PROPERTY("LastBlock", "u", get_device, 0, 0),
-        SD_BUS_PROPERTY("OnlineBytes", "t", get_device, 0, 0),
-        SD_BUS_PROPERTY("OfflineBytes", "t", get_device, 0, 0),
-        SD_BUS_PROPERTY("MovableBytes", "t", get_device, 0, 0),
+        SD_BUS_PROPERTY("Source", "s", get_device, 0, SD_BUS_VTABLE_PROPERTY_EMITS_INVALIDATION),
+        SD_BUS_PROPERTY("Nodes", "au", get_device, 0, SD_BUS_VTABLE_PROPERTY_EMITS_INVALIDATION),
+        SD_BUS_PROPERTY("Blocks", "u", get_device, 0, SD_BUS_VTABLE_PROPERTY_EMITS_INVALIDATION),
+        SD_BUS_PROPERTY("FirstBlock", "u", get_device, 0, SD_BUS_VTABLE_PROPERTY_EMITS_INVALIDATION),
+        SD_BUS_PROPERTY("LastBlock", "u", get_device, 0, SD_BUS_VTABLE_PROPERTY_EMITS_INVALIDATION),
+        SD_BUS_PROPERTY("OnlineBytes", "t", get_device, 0, SD_BUS_VTABLE_PROPERTY_EMITS_INVALIDATION),
+        SD_BUS_PROPERTY("OfflineBytes", "t", get_device, 0, SD_BUS_VTABLE_PROPERTY_EMITS_INVALIDATION),
+        SD_BUS_PROPERTY("MovableBytes", "t", get_device, 0, SD_BUS_VTABLE_PROPERTY_EMITS_INVALIDATION),
         SD_BUS_VTABLE_END,
 };
 
@@ -360,9 +360,9 @@ GETTER(get_node) {
 const sd_bus_vtable bus_node_vtable[] = {
         SD_BUS_VTABLE_START(0),
         SD_BUS_PROPERTY("Number", "u", get_node, 0, SD_BUS_VTABLE_PROPERTY_CONST),
-        SD_BUS_PROPERTY("Blocks", "u", get_node, 0, 0),
-        SD_BUS_PROPERTY("OnlineBytes", "t", get_node, 0, 0),
-        SD_BUS_PROPERTY("OfflineBytes", "t", get_node, 0, 0),
-        SD_BUS_PROPERTY("MovableBytes", "t", get_node, 0, 0),
+        SD_BUS_PROPERTY("Blocks", "u", get_node, 0, SD_BUS_VTABLE_PROPERTY_EMITS_INVALIDATION),
+        SD_BUS_PROPERTY("OnlineBytes", "t", get_node, 0, SD_BUS_VTABLE_PROPERTY_EMITS_INVALIDATION),
+        SD_BUS_PROPERTY("OfflineBytes", "t", get_node, 0, SD_BUS_VTABLE_PROPERTY_EMITS_INVALIDATION),
+        SD_BUS_PROPERTY("MovableBytes", "t", get_node, 0, SD_BUS_VTABLE_PROPERTY_EMITS_INVALIDATION),
         SD_BUS_VTABLE_END,
 };

@@ -31,6 +31,16 @@ void bus_count(const struct bus *b, struct bus_counts *ret) {
         *ret = c;
 }
 
+void bus_read_figures(const struct bus *b, struct bus_figures *ret) {
+        struct bus_counts c;
+
+        bus_count(b, &c);
+        *ret = (struct bus_figures) {
+                .ready = manager_is_started(b->manager), .blocks = (uint32_t) manager_registry(b->manager)->n,
+                .pending = c.pending, .online = c.online, .offline = c.offline,
+        };
+}
+
 static void put_sources(struct writer *w, const struct bus_counts *c) {
         writer_open_array(w, "sources", "(stt)");
         for (enum source s = 0; s < _SOURCE_MAX; s++)

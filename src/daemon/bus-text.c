@@ -5,11 +5,39 @@
 #include "core/parse.h"
 #include "daemon/bus-internal.h"
 
-/* Names of devices and rules come from the kernel and from files: bytes that are no text are not passed on. */
+/* How long the character is that the text begins with: RFC 3629, without control characters. 0: it is none. */
+static size_t character_size(const unsigned char *p) {
+        static const struct {
+                unsigned char mask, lead;
+                uint32_t least;
+        } forms[] = { { 0xe0, 0xc0, 0xa0 }, { 0xf0, 0xe0, 0x800 }, { 0xf8, 0xf0, 0x10000 } };
+
+        if (*p < 0x80)
+                return *p >= ' ' && *p != 0x7f;
+        for (size_t i = 0; i < ARRAY_SIZE(forms); i++) {
+                uint32_t c = *p & (unsigned char) ~forms[i].mask;
+
+                if ((*p & forms[i].mask) != forms[i].lead)
+                        continue;
+                for (size_t k = 1; k <= i + 1; k++) {
+                        if ((p[k] & 0xc0) != 0x80) /* the end of the text, too */
+                                return 0;
+                        c = c << 6 | (p[k] & 0x3f);
+                }
+                return c >= forms[i].least && c <= 0x10ffff && (c < 0xd800 || c > 0xdfff) ? i + 2 : 0;
+        }
+        return 0;
+}
+
+/* Names of devices and files come from the kernel and from people: bytes that are no text are not passed on. */
 const char *bus_text(const char *s) {
-        for (const unsigned char *p = (const unsigned char *) s; *p; p++)
-                if (*p < ' ' || *p >= 0x7f)
+        size_t n;
+
+        for (const unsigned char *p = (const unsigned char *) s; *p; p += n) {
+                n = character_size(p);
+                if (n == 0)
                         return "";
+        }
         return s;
 }
 

@@ -60,7 +60,7 @@ static int on_name(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         }
         if (!b->complained)
                 journal_print(LOG_WARNING, MESSAGE_WARNING, "the name " BUS_NAME " cannot be had: %s; memhpctl reads the system "
-                              "by itself", e ? e->message : "another program has it");
+                              "by itself", e ? e->message ?: e->name : "another program has it");
         b->complained = true;
         retry_soon(b);
         return 0;
@@ -158,9 +158,7 @@ int bus_new(sd_event *event, struct manager *m, struct bus **ret) {
 void bus_free(struct bus *b) {
         if (!b)
                 return;
-        if (b->bus)
-                (void) sd_bus_flush(b->bus);
-        disconnect(b);
+        disconnect(b); /* what the bus has not taken by now it will not take: nothing here waits for it */
         sd_event_source_unref(b->retry_timer);
         sd_event_unref(b->event);
         free(b);
@@ -232,7 +230,7 @@ void bus_tell_job(struct bus *b, const struct job *j) {
                       (uint32_t) j->n_done, (uint32_t) j->n_failed, (uint32_t) j->n);
         signal_send(b, &w);
         (void) sd_bus_emit_properties_changed(b->bus, path, BUS_JOB, "State", "Done", "Failed", "Current", "Blocks",
-                                              "Message", NULL);
+                                              "Message", "EndUSec", NULL);
 }
 
 void bus_tell_policy(struct bus *b, bool accepted) {
@@ -256,8 +254,61 @@ void bus_tell_alert(struct bus *b, const char *alert, const char *text, bool rai
         signal_send(b, &w);
 }
 
-void bus_tell_status(struct bus *b) {
+void bus_tell_holds(struct bus *b) {
         if (may_tell(b))
-                (void) sd_bus_emit_properties_changed(b->bus, BUS_PATH, BUS_MANAGER, "Ready", "Blocks", "OnlineBytes",
-                                                      "OfflineBytes", "Pending", "Holds", NULL);
+                (void) sd_bus_emit_properties_changed(b->bus, BUS_PATH, BUS_MANAGER, "Holds", NULL);
+}
+
+void bus_note_change(struct bus *b, int node, uint16_t device) {
+        if (!b)
+                return;
+        if (node >= 0)
+                node_set_add(&b->changed_nodes, (unsigned) node);
+        b->changed_devices[device / 64] |= UINT64_C(1) << (device % 64);
+}
+
+#define SUMS "Blocks", "OnlineBytes", "OfflineBytes", "MovableBytes"
+
+/* That they have changed, and not to what: it takes a walk over all blocks, which somebody may want to know. */
+static void tell_sums(struct bus *b) {
+        const struct registry *registry = manager_registry(b->manager);
+        char path[BUS_PATH_MAX];
+
+        for (int n = node_set_next(&b->changed_nodes, 0); n >= 0; n = node_set_next(&b->changed_nodes, (unsigned) n + 1))
+                (void) sd_bus_emit_properties_changed(b->bus, bus_number_path("node", (uint32_t) n, path), BUS_NODE, SUMS, NULL);
+        for (size_t i = 1; i < registry->n_devices; i++) {
+                _cleanup_free_ char *device = NULL;
+
+                if ((b->changed_devices[i / 64] >> (i % 64) & 1) &&
+                    sd_bus_path_encode(BUS_PATH "/device", registry->devices[i], &device) >= 0)
+                        (void) sd_bus_emit_properties_changed(b->bus, device, BUS_DEVICE, SUMS, "Source", "Nodes", "FirstBlock",
+                                                              "LastBlock", NULL);
+        }
+        memset(&b->changed_nodes, 0, sizeof(b->changed_nodes));
+        memset(b->changed_devices, 0, sizeof(b->changed_devices));
+}
+
+void bus_tell_status(struct bus *b) {
+        struct bus_figures now, before;
+        char *names[6] = {};
+        size_t n = 0;
+
+        if (!may_tell(b))
+                return;
+        before = b->told;
+        bus_read_figures(b, &now);
+        b->told = now;
+        if (now.ready != before.ready)
+                names[n++] = (char *) "Ready";
+        if (now.blocks != before.blocks)
+                names[n++] = (char *) "Blocks";
+        if (now.pending != before.pending)
+                names[n++] = (char *) "Pending";
+        if (now.online != before.online)
+                names[n++] = (char *) "OnlineBytes";
+        if (now.offline != before.offline)
+                names[n++] = (char *) "OfflineBytes";
+        if (n > 0)
+                (void) sd_bus_emit_properties_changed_strv(b->bus, BUS_PATH, BUS_MANAGER, names);
+        tell_sums(b);
 }

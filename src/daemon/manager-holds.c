@@ -5,6 +5,7 @@
 #include <syslog.h>
 
 #include "core/names.h"
+#include "daemon/bus.h"
 #include "daemon/journal.h"
 #include "daemon/manager-internal.h"
 #include "host/rundir.h"
@@ -32,6 +33,7 @@ static void load(struct manager *m) {
         holds_done(&m->holds);
         m->holds = holds;
         schedule_expiry(m);
+        bus_tell_holds(m->bus);
 }
 
 static int on_expiry(sd_event_source *source, uint64_t usec, void *userdata) {
@@ -39,6 +41,7 @@ static int on_expiry(sd_event_source *source, uint64_t usec, void *userdata) {
 
         (void) source, (void) usec;
         schedule_expiry(m);
+        bus_tell_holds(m->bus);
         manager_request_scan(m); /* who waited is decided now */
         return 0;
 }

@@ -102,6 +102,7 @@ static void scan_finish(struct manager *m) {
         manager_describe(m, text, sizeof(text));
         journal_print(LOG_INFO, MESSAGE_STARTED, "ready: %s", text);
         (void) sd_notifyf(false, "READY=1\nSTATUS=%s", text);
+        bus_tell_status(m->bus);
 }
 
 static void scan_work(struct manager *m) {

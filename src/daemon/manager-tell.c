@@ -81,6 +81,7 @@ void manager_note_change(struct manager *m, const struct entry *e, bool gone) {
 
         if (!m->started || !m->bus)
                 return;
+        bus_note_change(m->bus, e->node, e->device);
         if (last && last->state == change.state && last->zones == change.zones && last->last + UINT64_C(1) == e->block)
                 last->last = e->block;
         else if (last && last->state == change.state && last->zones == change.zones && last->first == e->block + UINT64_C(1))
