@@ -15,7 +15,9 @@ static const struct {
         { "\xc3\xbc", true },             /* ü */
         { "a\xe2\x82\xac", true },        /* € */
         { "\xf0\x9f\x98\x80z", true },    /* beyond 16 bits */
-        { "\xf4\x8f\xbf\xbf", true },     /* the last there is */
+        { "\xf4\x8f\xbf\xbd", true },     /* the last there is */
+        { "\xf4\x8f\xbf\xbf", false },    /* which are none */
+        { "\xef\xb7\x90", false },
         { "\xc2\xa0", true },
         { "\xed\x9f\xbf\xee\x80\x80", true },
         { "a\nb", false },

@@ -5,6 +5,11 @@
 #include "core/parse.h"
 #include "daemon/bus-internal.h"
 
+/* What sd-bus takes for one; those that are none by definition are not among them. */
+static bool is_character(uint32_t c, uint32_t least) {
+        return c >= least && c <= 0x10ffff && (c < 0xd800 || c > 0xdfff) && (c < 0xfdd0 || c > 0xfdef) && (c & 0xfffe) != 0xfffe;
+}
+
 /* How long the character is that the text begins with: RFC 3629, without control characters. 0: it is none. */
 static size_t character_size(const unsigned char *p) {
         static const struct {
@@ -24,7 +29,7 @@ static size_t character_size(const unsigned char *p) {
                                 return 0;
                         c = c << 6 | (p[k] & 0x3f);
                 }
-                return c >= forms[i].least && c <= 0x10ffff && (c < 0xd800 || c > 0xdfff) ? i + 2 : 0;
+                return is_character(c, forms[i].least) ? i + 2 : 0;
         }
         return 0;
 }
