@@ -17,6 +17,7 @@ import subprocess
 from . import agent
 
 PROGRAMS = ("memhpd", "memhpctl")
+TEST_PROGRAMS = ("hog", "observe")
 # setpriv takes capabilities away from memhpd; busybox has one that cannot. Its nice Debian leaves out.
 TOOLS = ("ndctl", "daxctl", "setpriv", "nice")
 
@@ -117,9 +118,10 @@ def build(kernel, builddir, cache):
     for name in PROGRAMS:
         add_program(archive, find_program(builddir, name), f"usr/bin/{name}")
     # What only tests need is not there where only the programs were built.
-    hog = os.path.join(builddir, "tests/vm/hog")
-    if os.path.isfile(hog):
-        add_program(archive, hog, "usr/bin/hog")
+    for name in TEST_PROGRAMS:
+        path = os.path.join(builddir, "tests/vm", name)
+        if os.path.isfile(path):
+            add_program(archive, path, f"usr/bin/{name}")
     for name in TOOLS:
         path = which(name)
         if path:
