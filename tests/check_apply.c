@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "host/apply.h"
 
+#include <dirent.h>
 #include <poll.h>
 #include <signal.h>
 #include <time.h>
@@ -406,6 +407,81 @@ START_TEST(signals_stay_with_the_loop) {
 }
 END_TEST
 
+/* ---- files are opened before their turn -------------------------------------------------------------------------- */
+
+static size_t count_fds(void) {
+        DIR *dir = opendir("/proc/self/fd");
+        size_t n = 0;
+
+        ck_assert_ptr_nonnull(dir);
+        while (readdir(dir))
+                n++;
+        closedir(dir);
+        return n;
+}
+
+/* Done, cancelled while waiting, cancelled when done, vanished, left behind: no descriptor stays, and few are open at a time. */
+START_TEST(descriptors_are_closed) {
+        size_t before = count_fds();
+
+        fakeroot_add_dimm(f, "PNP0C80:00", 0, 100, 0);
+        fakeroot_hold_write(f, 0);
+        for (uint32_t i = 0; i < 100; i++)
+                submit(i, ACTION_ONLINE_MOVABLE);
+        fakeroot_wait_held(f);
+        ck_assert_uint_gt(count_fds(), before);
+        ck_assert_uint_le(count_fds(), before + 16);
+        for (uint32_t i = 1; i < 20; i++)
+                apply_cancel(a, i);
+        fakeroot_release_write(f);
+        for (uint32_t i = 20; i < 90; i++)
+                (void) take();
+        for (uint32_t i = 90; i < 95; i++)
+                apply_cancel(a, i);
+        while (apply_pending(a) > 0)
+                (void) take();
+        ck_assert_uint_eq(count_fds(), before);
+        for (uint32_t i = 0; i < 100; i++)
+                submit(i, ACTION_ONLINE_MOVABLE);
+        apply_free(a);
+        a = NULL;
+        ck_assert_uint_lt(count_fds(), before);
+        ck_assert_int_eq(apply_new(fs, &a), 0);
+}
+END_TEST
+
+/* Nobody plays the kernel here (another name of the root): what is written is in the file, and nothing else. */
+START_TEST(what_was_opened_is_written) {
+        char path[512], text[32];
+        struct sysfs *plain;
+
+        fakeroot_add_dimm(f, "PNP0C80:00", 32, 40, 0);
+        for (uint32_t i = 32; i < 72; i++) /* a file of its own for each */
+                fakeroot_write_block(f, i, "state", "a word that is long\n");
+        snprintf(path, sizeof(path), "%s/.", fakeroot_path(f));
+        ck_assert_int_eq(sysfs_open(path, &plain), 0);
+        apply_free(a);
+        ck_assert_int_eq(apply_new(plain, &a), 0);
+        for (uint32_t i = 32; i < 72; i++)
+                submit(i, i % 2 ? ACTION_ONLINE : ACTION_ONLINE_MOVABLE);
+        while (apply_pending(a) > 0)
+                (void) take();
+        apply_free(a);
+        a = NULL;
+        sysfs_close(plain);
+        for (uint32_t i = 32; i < 72; i++) {
+                FILE *file;
+
+                snprintf(path, sizeof(path), "%s/%s", fakeroot_path(f), fakeroot_block_path(i, "state"));
+                file = fopen(path, "re");
+                ck_assert_ptr_nonnull(file);
+                ck_assert_ptr_nonnull(fgets(text, sizeof(text), file));
+                fclose(file);
+                ck_assert_str_eq(text, i % 2 ? "online" : "online_movable");
+        }
+}
+END_TEST
+
 static TCase *add_case(Suite *s, const char *name) {
         TCase *c = check_case(s, name);
 
@@ -434,6 +510,9 @@ int main(void) {
         tcase_add_test(c, readable_while_results_wait);
         tcase_add_test(c, cancelled_is_not_heard_of);
         tcase_add_test(c, write_time_is_the_kernels);
+        c = add_case(s, "ahead");
+        tcase_add_test(c, descriptors_are_closed);
+        tcase_add_test(c, what_was_opened_is_written);
         c = add_case(s, "free");
         tcase_add_test(c, free_without_a_job);
         tcase_add_test(c, free_drops_what_waits);

@@ -15,7 +15,7 @@
 #define NODE_DIR "sys/devices/system/node/"
 
 /* The file as it is: check_apply and check_manager have the kernel in between. */
-int __real_sysfs_write_state(const struct sysfs *fs, uint32_t index, const char *word);
+int __real_sysfs_write_state(const struct sysfs *fs, uint32_t index, int fd, const char *word);
 
 static struct fakeroot *f;
 static struct sysfs *fs;
@@ -323,7 +323,7 @@ START_TEST(block_that_is_gone) {
         ck_assert_int_eq(sysfs_read_block(fs, 32, &map, 0, &b), -ENOENT);
         ck_assert_int_eq(sysfs_read_block_state(fs, 32, &b), -ENOENT);
         ck_assert_int_eq(sysfs_read_block_zones(fs, 32, &b), -ENOENT);
-        ck_assert_int_eq(__real_sysfs_write_state(fs, 32, "online"), -ENOENT);
+        ck_assert_int_eq(__real_sysfs_write_state(fs, 32, -1, "online"), -ENOENT);
         ck_assert_int_eq(sysfs_read_firmware_node(fs, 32, node), 0);
         ck_assert_str_eq(node, "");
         node_map_done(&map);
@@ -421,7 +421,7 @@ static void check_file(const char *path, const char *expected) {
 START_TEST(write_is_the_bare_word) {
         fakeroot_add_dimm(f, "PNP0C80:00", 32, 2, 0);
         fakeroot_write_block(f, 32, "state", "a text longer than the word\n");
-        ck_assert_int_eq(__real_sysfs_write_state(fs, 32, "online_movable"), 0);
+        ck_assert_int_eq(__real_sysfs_write_state(fs, 32, -1, "online_movable"), 0);
         check_file(fakeroot_block_path(32, "state"), "online_movable");
         check_file(fakeroot_block_path(33, "state"), "offline\n");
 }
@@ -430,10 +430,10 @@ END_TEST
 START_TEST(write_says_what_the_kernel_says) {
         fakeroot_add_dimm(f, "PNP0C80:00", 32, 1, 0);
         fakeroot_unlink(f, fakeroot_block_path(32, "state"));
-        ck_assert_int_eq(__real_sysfs_write_state(fs, 32, "online"), -ENOENT);
+        ck_assert_int_eq(__real_sysfs_write_state(fs, 32, -1, "online"), -ENOENT);
         /* A file whose write fails: every byte is too much. */
         fakeroot_symlink(f, "/dev/full", fakeroot_block_path(32, "state"));
-        ck_assert_int_eq(__real_sysfs_write_state(fs, 32, "online"), -ENOSPC);
+        ck_assert_int_eq(__real_sysfs_write_state(fs, 32, -1, "online"), -ENOSPC);
 }
 END_TEST
 

@@ -1061,10 +1061,10 @@ static struct fakeroot *find_root(const struct sysfs *fs) {
         return f;
 }
 
-int __real_sysfs_write_state(const struct sysfs *fs, uint32_t index, const char *word);
-int __wrap_sysfs_write_state(const struct sysfs *fs, uint32_t index, const char *word);
+int __real_sysfs_write_state(const struct sysfs *fs, uint32_t index, int fd, const char *word);
+int __wrap_sysfs_write_state(const struct sysfs *fs, uint32_t index, int fd, const char *word);
 
-int __wrap_sysfs_write_state(const struct sysfs *fs, uint32_t index, const char *word) {
+int __wrap_sysfs_write_state(const struct sysfs *fs, uint32_t index, int fd, const char *word) {
         struct fakeroot *f;
         int r;
 
@@ -1072,7 +1072,7 @@ int __wrap_sysfs_write_state(const struct sysfs *fs, uint32_t index, const char 
         f = find_root(fs);
         r = f ? do_write(f, index, word) : 0;
         pthread_mutex_unlock(&lock);
-        return f ? r : __real_sysfs_write_state(fs, index, word);
+        return f ? r : __real_sysfs_write_state(fs, index, fd, word);
 }
 
 void fakeroot_add_dax_state(struct fakeroot *f, const char *device, int error) {

@@ -19,3 +19,5 @@ void queue_push(struct queue *q, const void *item);
 bool queue_pop(struct queue *q, void *ret);
 /* The oldest item; NULL when empty. */
 const void *queue_peek(const struct queue *q) _pure_;
+/* The nth oldest, to be changed in place; NULL: there are not so many. */
+void *queue_nth(const struct queue *q, size_t n) _pure_;

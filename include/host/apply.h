@@ -3,8 +3,9 @@
 
 /* The one writer. Every write to memoryN/state takes one lock in the kernel (device_hotplug_lock) and may block for as
  * long as a hot-add does, so all of them go through one thread, in order (but what goes online goes before what goes
- * offline), and never through the event loop. After each
- * write the block is read back and judged (core/outcome.h). */
+ * offline), and never through the event loop. That thread does nothing but write: files are opened before their turn, and
+ * after the write the block is read back and judged (core/outcome.h) by whoever takes the result, while the next one is at
+ * the kernel. */
 
 #include "core/outcome.h"
 #include "host/sysfs.h"

@@ -63,8 +63,10 @@ int sysfs_read_block_state(const struct sysfs *fs, uint32_t index, struct block 
 int sysfs_read_block_zones(const struct sysfs *fs, uint32_t index, struct block *ret);
 
 /* One write() of the word. Everything the kernel may answer comes back as it is: -EINVAL -EBUSY -EINTR -ENOMEM -EPERM
- * -ENOENT -ENODEV -EIO …. Blocks as long as the kernel likes; a signal interrupts it. */
-int sysfs_write_state(const struct sysfs *fs, uint32_t index, const char *word);
+ * -ENOENT -ENODEV -EIO …. Blocks as long as the kernel likes; a signal interrupts it. fd: of sysfs_open_state(), and good for
+ * one write; negative: it is opened now. */
+int sysfs_write_state(const struct sysfs *fs, uint32_t index, int fd, const char *word);
+int sysfs_open_state(const struct sysfs *fs, uint32_t index);
 
 /* kernfs numbers its inodes anew for whatever is created, so memory that comes back is not mistaken for what went. */
 int sysfs_read_identity(const struct sysfs *fs, uint32_t index, uint64_t *ret);

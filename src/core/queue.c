@@ -42,7 +42,11 @@ bool queue_pop(struct queue *q, void *ret) {
 }
 
 const void *queue_peek(const struct queue *q) {
-        return q->n ? queue_at(q, 0) : NULL;
+        return queue_nth(q, 0);
+}
+
+void *queue_nth(const struct queue *q, size_t n) {
+        return n < q->n ? queue_at(q, n) : NULL;
 }
 
 void queue_done(struct queue *q) {

@@ -11,8 +11,20 @@
 #include "core/queue.h"
 #include "host/memory.h"
 
+/* States are opened so many blocks before their turn: the kernel gets one write right after the other. */
+#define AHEAD 8
 #define STACK_SIZE (256u * 1024) /* one system call deep */
 #define STOP_PATIENCE_NSEC 1000000000
+
+struct queued {
+        struct apply_job job;
+        int fd; /* of its state; negative: not open */
+};
+
+struct written {
+        struct apply_result result; /* as far as the writer knows it */
+        int fd;
+};
 
 struct apply {
         const struct sysfs *fs;
@@ -22,7 +34,7 @@ struct apply {
         pthread_cond_t wake; /* jobs, or stop */
         pthread_cond_t idle; /* the thread has ended */
         bool stop, ended;
-        struct queue jobs, offline_jobs, results; /* a block is in them at most once, which bounds both by the number of blocks */
+        struct queue jobs, offline_jobs, results; /* struct queued, struct written; a block is in them at most once, which bounds both by the number of blocks */
         size_t pending;
         const struct apply_job *current; /* at the kernel; NULL: none */
         uint64_t current_since;
@@ -44,7 +56,7 @@ static void set_whole(struct apply *a, const char *dax) {
         pthread_mutex_unlock(&a->lock);
 }
 
-static int write_job(struct apply *a, const struct apply_job *job) {
+static int write_job(struct apply *a, const struct apply_job *job, int fd) {
         const char *word = action_to_state(job->action) ?: "offline";
         const struct sysfs *fs = a->fs;
         struct block b;
@@ -57,43 +69,49 @@ static int write_job(struct apply *a, const struct apply_job *job) {
                         return 0;
                 set_whole(a, "");
         }
-        return sysfs_write_state(fs, job->block, word);
+        return sysfs_write_state(fs, job->block, fd, word);
 }
 
-static void run_job(struct apply *a, const struct apply_job *job, struct apply_result *ret) {
+/* Nothing but the write: to close the file and to read back is left to whoever takes the result, while the next block is at
+ * the kernel. */
+static void run_job(struct apply *a, const struct queued *q, struct written *ret) {
         uint64_t start = now_usec();
-        struct block after = { .state = BLOCK_STATE_OTHER };
-        struct apply_result result = { .block = job->block, .job = job->job, .action = job->action, .start_usec = start };
-        int r;
+        int r = write_job(a, &q->job, q->fd);
 
-        result.error = write_job(a, job);
-        result.write_usec = now_usec() - start;
-        r = sysfs_read_block_zones(a->fs, job->block, &after);
-        if (job->action == ACTION_LEAVE_OFFLINE)
-                result.outcome = outcome_judge_offline(result.error, r == -ENOENT ? NULL : &after);
-        else
-                result.outcome = outcome_judge(job->action, result.error, r == -ENOENT ? NULL : &after);
-        result.state = after.state;
-        result.zones_known = after.zones_known;
-        result.zones = after.zones;
-        *ret = result;
+        *ret = (struct written) {
+                .result = { .block = q->job.block, .job = q->job.job, .action = q->job.action, .error = r, .start_usec = start,
+                            .write_usec = now_usec() - start },
+                .fd = q->fd,
+        };
+}
+
+/* As it is now, and whether that is what was wanted. */
+static void read_back(const struct apply *a, struct apply_result *result) {
+        struct block after = { .state = BLOCK_STATE_OTHER };
+        const struct block *found = sysfs_read_block_zones(a->fs, result->block, &after) == -ENOENT ? NULL : &after;
+
+        result->outcome = result->action == ACTION_LEAVE_OFFLINE ? outcome_judge_offline(result->error, found)
+                                                                 : outcome_judge(result->action, result->error, found);
+        result->state = after.state;
+        result->zones_known = after.zones_known;
+        result->zones = after.zones;
 }
 
 static void *apply_thread(void *userdata) {
         struct apply *a = userdata;
-        struct apply_job job;
+        struct queued job;
 
         memory_touch_stack();
         pthread_mutex_lock(&a->lock);
         for (;;) {
-                struct apply_result result;
+                struct written result;
 
                 while (!a->stop && a->jobs.n == 0 && a->offline_jobs.n == 0)
                         pthread_cond_wait(&a->wake, &a->lock);
                 /* Memory that is to be used goes before memory that is given back, which may take long. */
                 if (a->stop || !(queue_pop(&a->jobs, &job) || queue_pop(&a->offline_jobs, &job)))
                         break;
-                a->current = &job;
+                a->current = &job.job;
                 a->current_since = now_usec();
                 a->unwanted = false;
                 pthread_mutex_unlock(&a->lock);
@@ -102,8 +120,10 @@ static void *apply_thread(void *userdata) {
 
                 pthread_mutex_lock(&a->lock);
                 a->current = NULL;
-                if (a->unwanted)
+                if (a->unwanted) {
+                        closep(&result.fd);
                         continue;
+                }
                 queue_push(&a->results, &result); /* room was reserved when the job was submitted */
                 if (a->results.n == 1)
                         (void) eventfd_write(a->event_fd, 1);
@@ -129,8 +149,8 @@ int apply_new(const struct sysfs *fs, struct apply **ret) {
         if (!a)
                 return -ENOMEM;
         a->fs = fs;
-        a->jobs.item_size = a->offline_jobs.item_size = sizeof(struct apply_job);
-        a->results.item_size = sizeof(struct apply_result);
+        a->jobs.item_size = a->offline_jobs.item_size = sizeof(struct queued);
+        a->results.item_size = sizeof(struct written);
         pthread_mutex_init(&a->lock, NULL);
         pthread_cond_init(&a->wake, NULL);
         pthread_cond_init(&a->idle, NULL);
@@ -180,11 +200,22 @@ static void stop_thread(struct apply *a) {
         pthread_join(a->thread, NULL);
 }
 
+static void close_all(struct queue *jobs, struct queue *results) {
+        struct queued q;
+        struct written w;
+
+        while (queue_pop(jobs, &q))
+                closep(&q.fd);
+        while (queue_pop(results, &w))
+                closep(&w.fd);
+}
+
 void apply_free(struct apply *a) {
         if (!a)
                 return;
         if (a->started)
                 stop_thread(a);
+        close_all(&a->jobs, &a->results);
         closep(&a->event_fd);
         pthread_cond_destroy(&a->wake);
         pthread_cond_destroy(&a->idle);
@@ -210,7 +241,49 @@ int apply_reserve(struct apply *a, size_t n) {
         return r;
 }
 
+static struct queued *find_queued(struct apply *a, uint32_t block) {
+        struct queued *q;
+
+        for (size_t i = 0; i < AHEAD && (q = queue_nth(&a->jobs, i)); i++)
+                if (q->job.block == block)
+                        return q;
+        return NULL;
+}
+
+/* The next job whose state is not open; false: there is none among those whose turn is near. */
+static bool find_closed(struct apply *a, uint32_t *ret) {
+        const struct queued *q;
+        bool found = false;
+
+        pthread_mutex_lock(&a->lock);
+        for (size_t i = 0; !found && i < AHEAD && (q = queue_nth(&a->jobs, i)); i++) {
+                found = q->fd < 0 && !q->job.dax[0];
+                *ret = q->job.block;
+        }
+        pthread_mutex_unlock(&a->lock);
+        return found;
+}
+
+/* Not with the lock held: the writer would wait for it. */
+static void open_ahead(struct apply *a) {
+        uint32_t block;
+
+        while (find_closed(a, &block)) {
+                _cleanup_close_ int fd = sysfs_open_state(a->fs, block);
+                struct queued *q;
+
+                if (fd < 0)
+                        return; /* the writer will see why */
+                pthread_mutex_lock(&a->lock);
+                q = find_queued(a, block);
+                if (q && q->fd < 0)
+                        q->fd = TAKE_FD(fd);
+                pthread_mutex_unlock(&a->lock);
+        }
+}
+
 int apply_submit(struct apply *a, const struct apply_job *job) {
+        const struct queued q = { .job = *job, .fd = -1 };
         struct queue *jobs = job->action == ACTION_LEAVE_OFFLINE ? &a->offline_jobs : &a->jobs;
         int r;
 
@@ -219,34 +292,49 @@ int apply_submit(struct apply *a, const struct apply_job *job) {
         if (r >= 0)
                 r = queue_reserve(&a->results, a->pending + 1);
         if (r >= 0) {
-                queue_push(jobs, job);
+                queue_push(jobs, &q);
                 a->pending++;
                 pthread_cond_signal(&a->wake);
         }
         pthread_mutex_unlock(&a->lock);
+        if (r >= 0)
+                open_ahead(a);
         return r;
 }
 
-/* Both items begin with the block. */
-static size_t drop_block(struct queue *q, uint32_t block) {
-        union {
-                uint32_t block;
-                struct apply_job job;
-                struct apply_result result;
-        } item;
-        size_t n = q->n;
+static size_t drop_jobs(struct queue *jobs, uint32_t block) {
+        size_t n = jobs->n;
+        struct queued q;
 
         for (size_t i = n; i > 0; i--)
-                if (queue_pop(q, &item) && item.block != block)
-                        queue_push(q, &item);
-        return n - q->n;
+                if (queue_pop(jobs, &q)) {
+                        if (q.job.block != block)
+                                queue_push(jobs, &q);
+                        else
+                                closep(&q.fd);
+                }
+        return n - jobs->n;
+}
+
+static size_t drop_results(struct queue *results, uint32_t block) {
+        size_t n = results->n;
+        struct written w;
+
+        for (size_t i = n; i > 0; i--)
+                if (queue_pop(results, &w)) {
+                        if (w.result.block != block)
+                                queue_push(results, &w);
+                        else
+                                closep(&w.fd);
+                }
+        return n - results->n;
 }
 
 void apply_cancel(struct apply *a, uint32_t block) {
         eventfd_t value;
 
         pthread_mutex_lock(&a->lock);
-        a->pending -= drop_block(&a->jobs, block) + drop_block(&a->offline_jobs, block) + drop_block(&a->results, block);
+        a->pending -= drop_jobs(&a->jobs, block) + drop_jobs(&a->offline_jobs, block) + drop_results(&a->results, block);
         if (a->current && a->current->block == block) {
                 a->pending -= !a->unwanted;
                 a->unwanted = true;
@@ -295,15 +383,22 @@ size_t apply_pending(struct apply *a) {
 }
 
 bool apply_take(struct apply *a, struct apply_result *ret) {
+        struct written w;
         eventfd_t value;
         bool taken;
 
         pthread_mutex_lock(&a->lock);
-        taken = queue_pop(&a->results, ret);
+        taken = queue_pop(&a->results, &w);
         if (taken)
                 a->pending--;
         if (a->results.n == 0)
                 (void) eventfd_read(a->event_fd, &value);
         pthread_mutex_unlock(&a->lock);
-        return taken;
+        if (!taken)
+                return false;
+        open_ahead(a);
+        closep(&w.fd);
+        read_back(a, &w.result);
+        *ret = w.result;
+        return true;
 }

@@ -339,22 +339,39 @@ int sysfs_read_block(const struct sysfs *fs, uint32_t index, const struct node_m
         return 0;
 }
 
-int sysfs_attribute_write(int dir_fd, const char *path, const char *word) {
-        _cleanup_close_ int fd = openat(dir_fd, path, O_WRONLY | O_TRUNC | O_CLOEXEC | O_NOCTTY);
+static int write_word(int fd, const char *word) {
         size_t size = strlen(word);
-        ssize_t n;
+        ssize_t n = write(fd, word, size);
 
-        if (fd < 0)
-                return -errno;
-        n = write(fd, word, size);
         if (n < 0)
                 return -errno;
         return (size_t) n == size ? 0 : -EIO;
 }
 
-int sysfs_write_state(const struct sysfs *fs, uint32_t index, const char *word) {
+int sysfs_attribute_write(int dir_fd, const char *path, const char *word) {
+        _cleanup_close_ int fd = openat(dir_fd, path, O_WRONLY | O_TRUNC | O_CLOEXEC | O_NOCTTY);
+
+        return fd < 0 ? -errno : write_word(fd, word);
+}
+
+int sysfs_open_state(const struct sysfs *fs, uint32_t index) {
+        char path[ATTRIBUTE_PATH_MAX];
+        int fd;
+
+        attribute_path(path, index, "state");
+        fd = openat(fs->memory_fd, path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
+        return fd < 0 ? -errno : fd;
+}
+
+int sysfs_write_state(const struct sysfs *fs, uint32_t index, int fd, const char *word) {
         char path[ATTRIBUTE_PATH_MAX];
 
+        if (fd >= 0) {
+                /* In a captured tree the old word's tail would show. */
+                if (fs->root[0] != '/' || fs->root[1])
+                        (void) !ftruncate(fd, 0);
+                return write_word(fd, word);
+        }
         attribute_path(path, index, "state");
         return sysfs_attribute_write(fs->memory_fd, path, word);
 }
