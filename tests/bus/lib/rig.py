@@ -42,6 +42,7 @@ BUS_CONFIG = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Config
     <allow send_destination="org.freedesktop.DBus" send_interface="org.freedesktop.DBus"/>
     <allow send_destination="org.freedesktop.DBus" send_interface="org.freedesktop.DBus.Introspectable"/>
     <allow send_destination="org.freedesktop.DBus" send_interface="org.freedesktop.DBus.Debug.Stats"/>
+    <allow send_destination="org.freedesktop.DBus" send_interface="org.freedesktop.DBus.Monitoring"/>
     <allow send_destination="org.freedesktop.PolicyKit1"/>
     <allow send_destination="org.memhp1" send_interface="org.memhp1.Probe"/>
   </policy>
@@ -124,6 +125,22 @@ class Process:
             self.process.send_signal(number)
         self.rest()
         return self.process.returncode
+
+
+class Signals:
+    """The signals of memhpd, as they come."""
+
+    def __init__(self, rig, member):
+        self.process = rig.start(["busctl", "--system", "--json=short",
+                                  f"--match=type='signal',interface='org.memhp1.Manager',member='{member}'", "monitor"])
+        self.process.wait_for("Monitoring bus message stream")
+
+    def next(self):
+        """The arguments of the next one."""
+        while True:
+            message = json.loads(self.process.wait_for(r"^\{.*\}$").group(0))
+            if message.get("type") == "signal" and message.get("interface") == "org.memhp1.Manager":
+                return message["payload"]["data"]
 
 
 class Result:
