@@ -2,7 +2,7 @@
 /* Who meets whom in the tests of src/daemon/polkit.c, each in a process of its own; see tests/bus/lib/cases_polkit.py.
  *
  *      polkit-probe serve                          a service whose one method asks polkit_check()
- *      polkit-probe stub                           a polkit that answers as the last word of the action's name says
+ *      polkit-probe stub [HOW]                     a polkit that answers so, or as the last word of the action's name says
  *      polkit-probe call [-i] UID N ACTION yes|no  N calls at once of one sender; yes: without_polkit; -i: interactive
  *
  * They say on stdout what happens to them, a line each; SIGUSR1 makes "stub" answer those whom it let wait.
@@ -148,6 +148,7 @@ static int serve(void) {
 
 /* ---- the stub ----------------------------------------------------------------------------------------------------- */
 
+static const char *always; /* NULL: it depends */
 static sd_bus_message *kept[1024];
 static size_t n_kept;
 
@@ -201,7 +202,7 @@ static int method_check(sd_bus_message *m, void *userdata, sd_bus_error *error) 
         if (r < 0)
                 return r;
         printf("check %s %s %s %s flags=%" PRIu32 " id=%s\n", action, kind, key, sender, flags, id);
-        return answer(m, strrchr(action, '.') + 1);
+        return answer(m, always ?: strrchr(action, '.') + 1);
 }
 
 static int method_cancel(sd_bus_message *m, void *userdata, sd_bus_error *error) {
@@ -294,9 +295,10 @@ int main(int argc, char **argv) {
 
         if (argc == 2 && strcmp(argv[1], "serve") == 0)
                 r = serve();
-        else if (argc == 2 && strcmp(argv[1], "stub") == 0)
+        else if ((argc == 2 || argc == 3) && strcmp(argv[1], "stub") == 0) {
+                always = argv[2];
                 r = stub();
-        else if (argc > 2 && strcmp(argv[1], "call") == 0)
+        } else if (argc > 2 && strcmp(argv[1], "call") == 0)
                 r = call(argc - 2, argv + 2);
         if (r == -EINVAL)
                 fprintf(stderr, "polkit-probe: see its source for the usage\n");

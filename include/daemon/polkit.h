@@ -12,7 +12,9 @@
 #define POLKIT_SENDER_MAX 8   /* checks of one sender that wait */
 #define POLKIT_USER_MAX 32    /* of one user, by all senders, that wait for polkit: the others are not kept out */
 #define POLKIT_ASKED_MAX 64   /* that wait for polkit, and maybe for somebody who types a password */
-#define POLKIT_CHECKS_MAX 256 /* in all. The others wait for the bus alone, so that root is not kept out by those who wait */
+/* In all. The others wait for the bus alone, so that root is not kept out by those who wait: more than one user can have, who
+ * is granted 256 connections by the bus. */
+#define POLKIT_CHECKS_MAX (256 * POLKIT_SENDER_MAX + 256)
 
 struct polkit;
 

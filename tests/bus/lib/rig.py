@@ -293,8 +293,9 @@ class Rig:
         probe.wait_for("^ready$")
         return probe
 
-    def start_stub(self):
-        stub = self.start([self.program("tests/polkit-probe"), "stub"])
+    def start_stub(self, *how):
+        """In polkit's place: answers so, or as each action is called."""
+        stub = self.start([self.program("tests/polkit-probe"), "stub", *how])
         stub.wait_for("^ready$")
         return stub
 
