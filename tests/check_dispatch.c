@@ -18,6 +18,8 @@ static const struct {
         { BUS_MANAGER, "GetBuddy", POLKIT_INSPECT },
         { BUS_MANAGER, "GetStats", POLKIT_INSPECT },
         { BUS_MANAGER, "GetStatus", POLKIT_INSPECT },
+        { BUS_MANAGER, "GetTrace", POLKIT_INSPECT },
+        { BUS_MANAGER, "ListTraces", POLKIT_INSPECT },
         { BUS_MANAGER, "GetHistory", POLKIT_INSPECT },
         { BUS_MANAGER, "Explain", POLKIT_INSPECT },
         { BUS_MANAGER, "Simulate", POLKIT_INSPECT },

@@ -291,7 +291,7 @@ static const struct {
         uint64_t pages;
 } vmstats[] = {
         { "nr_free_pages 1\nnr_memmap_pages 4096\nnr_memmap_boot_pages 98304\n", 0, true, 4096 },
-        { "nr_memmap 4096\nnr_memmap_boot 98304\n", 0, true, 4096 }, /* 6.10 */
+        { "nr_memmap 4096\nnr_memmap_boot 98304\n", 0, true, 4096 }, /* before 6.11 was final */
         { "nr_memmap_pages 0\n", 0, true, 0 },
         { "nr_free_pages 1\n", 0, false, 0 },
         { "nr_memmap_boot_pages 98304\n", 0, false, 0 },

@@ -36,7 +36,7 @@ static struct snapshot_zone *put_zone(struct snapshot *s, int node, enum zone zo
 }
 
 static struct trace *open_trace(void) {
-        return traces_open(&traces, &add, &before, 2000);
+        return traces_open(&traces, &add, &before, 2000, 12345);
 }
 
 static const struct trace *finish(struct trace *t) {

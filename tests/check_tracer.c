@@ -559,7 +559,7 @@ START_TEST(looks_that_take_long) {
         uint64_t when;
 
         tracer_look(&tracer);
-        tracer.before.cost_usec = TRACER_BUDGET_USEC + 1;
+        tracer.costs[0] = tracer.costs[1] = TRACER_BUDGET_USEC + 1;
         when = tracer_event(&tracer);
         ck_assert_uint_eq(tracer.first.usec, when);
         ck_assert_uint_eq(tracer.first.n_zones, 0);
@@ -572,7 +572,7 @@ START_TEST(looks_that_take_long) {
         /* When nothing waits, there is time. */
         tracer_look(&tracer);
         ck_assert(!tracer.stale);
-        tracer.before.cost_usec = TRACER_BUDGET_USEC + 1;
+        tracer.costs[0] = tracer.costs[1] = TRACER_BUDGET_USEC + 1;
         add.number = 2;
         tracer_join(&tracer, &add, true, tracer_event(&tracer));
         tracer_close(&tracer, &add, &registry, &evidence, true);

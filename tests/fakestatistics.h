@@ -27,7 +27,7 @@ struct fake_memory {
         size_t n_zones;
         uint32_t n_boot, n_hot; /* blocks, online or not */
         bool memmap_on_memory;  /* hot-added blocks hold their own struct pages */
-        bool memmap_counted;    /* as kernels since 6.10 do */
+        bool memmap_counted;    /* as kernels since 6.11 do */
 };
 
 /* The texts; each to be freed. */

@@ -62,6 +62,19 @@ static bool come_and_go(const char *text) {
         return true;
 }
 
+/* "statistics", "statistics on-memory", "statistics counted": fakeroot_keep_statistics(). */
+static bool keep_statistics(const char *text) {
+        static const char word[] = "statistics";
+        const char *how = text + strlen(word);
+
+        if (strncmp(text, word, strlen(word)) != 0)
+                return false;
+        fakeroot_keep_statistics(f, &(struct fakeroot_statistics) {
+                .memmap_on_memory = strcmp(how, " on-memory") == 0, .memmap_counted = strcmp(how, " counted") == 0,
+        });
+        return true;
+}
+
 /* How the kernel answers to writes. */
 static bool behave(const char *text) {
         uint32_t block, times, anonymous, cache, unmovable;
@@ -122,7 +135,7 @@ static bool change(const char *text) {
 
 static void obey(const char *text) {
         answer[0] = '\0';
-        if (!come_and_go(text) && !behave(text) && !look(text) && !change(text))
+        if (!come_and_go(text) && !keep_statistics(text) && !behave(text) && !look(text) && !change(text))
                 snprintf(answer, sizeof(answer), "unknown: %.200s", text);
 }
 

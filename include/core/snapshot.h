@@ -35,14 +35,14 @@ struct snapshot_map {
 
 struct snapshot {
         uint64_t usec;      /* CLOCK_MONOTONIC; 0: never taken */
-        uint32_t cost_usec; /* what taking it took */
+        uint32_t costs[_SNAPSHOT_FILE_MAX]; /* microseconds that reading each file took */
         int errors[_SNAPSHOT_FILE_MAX]; /* 0, or why the file's figures are not known; -ENODATA: nobody looked */
         struct snapshot_zone zones[SNAPSHOT_ZONES_MAX];
         size_t n_zones, n_dropped; /* dropped: for want of room */
         unsigned orders;           /* that buddyinfo has */
         struct snapshot_map maps[SNAPSHOT_MAPS_MAX];
         size_t n_maps;
-        bool has_memmap;       /* the kernel counts what it takes for struct pages, since 6.10 */
+        bool has_memmap;       /* the kernel counts what it takes for struct pages, since 6.11 */
         uint64_t memmap_pages; /* for memory that came after boot */
         int kernlog_error;     /* of the kernel log, as in errors */
         uint64_t rebuilds;     /* how often it said that zonelists were built, since the daemon reads it */

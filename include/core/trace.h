@@ -64,7 +64,9 @@ struct trace {
         bool overlaps;    /* another add was under way meanwhile: differences are of both */
         bool disturbed;   /* somebody else changed the machine's memory meanwhile: differences are of that, too */
         uint64_t start_usec;  /* its first block was met */
+        uint64_t time_usec;   /* CLOCK_REALTIME: its first event, or that */
         uint64_t before_usec, after_usec; /* the snapshots; 0: none */
+        uint32_t look_usec;   /* what the last of them took */
         uint32_t n_came;      /* blocks that came since the snapshot before; the others were there */
         uint32_t n_events;    /* of them, those the kernel told of */
         uint64_t first_event_usec, last_event_usec;
@@ -92,8 +94,8 @@ struct traces {
         size_t n_open;
 };
 
-/* Begin with an add's first block. Those still open overlap with it. */
-struct trace *traces_open(struct traces *t, const struct add *a, const struct snapshot *before, uint64_t now);
+/* Begin with an add's first block; time: CLOCK_REALTIME. Those still open overlap with it. */
+struct trace *traces_open(struct traces *t, const struct add *a, const struct snapshot *before, uint64_t now, uint64_t time);
 struct trace *traces_find(struct traces *t, uint32_t add) _pure_;
 /* Somebody else changed the machine's memory. */
 void traces_disturb(struct traces *t);
@@ -108,6 +110,7 @@ void trace_note_first(struct trace *t, const struct snapshot *before, const stru
 void traces_finish(struct traces *t, struct trace *trace, const struct registry *r, const struct add *a,
                    const struct snapshot *before, const struct snapshot *after);
 
+uint32_t snapshot_cost_usec(const struct snapshot *s) _pure_;
 /* How many pages of kernel zones are managed and not free. */
 uint64_t snapshot_lent_pages(const struct snapshot *s) _pure_;
 

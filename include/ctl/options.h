@@ -21,10 +21,11 @@ enum option_group {
         OPTIONS_ZONE = 1 << 17,
         OPTIONS_FORCE = 1 << 18,
         OPTIONS_OFFLINE = 1 << 19,
+        OPTIONS_LIST = 1 << 12,
 };
 
 struct options {
-        bool json, legend, pager, bytes, all, direct, help, version;
+        bool json, legend, pager, bytes, all, direct, help, version, list;
         const char *verb;    /* what is done; "" until it is known */
         const char *columns; /* NULL: the verb's */
         const char *split;   /* NULL: where a shown column changes */

@@ -108,6 +108,11 @@ void json_set(json_t *object, const char *key, json_t *value);
 void json_add(json_t *array, json_t *value);
 json_t *json_nodes(const struct node_set *nodes);
 json_t *json_zones(const struct block *b);
+/* Of an object: 0, "" and false where the key is not there or is of another type. */
+int64_t json_get_integer(const json_t *object, const char *key);
+uint64_t json_get_unsigned(const json_t *object, const char *key);
+const char *json_get_text(const json_t *object, const char *key);
+bool json_get_bool(const json_t *object, const char *key);
 void json_print(const json_t *root);
 /* In one line, also on a terminal: one of several objects. */
 void json_print_line(const json_t *root);

@@ -13,6 +13,4 @@ enum status stats_get(const struct options *o, json_t **ret);
 enum status stats_get_from(struct client *c, json_t **ret);
 
 /* Figures of an object; 0 where there is none. */
-uint64_t json_get_unsigned(const json_t *object, const char *key);
-int64_t json_get_integer(const json_t *object, const char *key);
 bool json_is_known(const json_t *object, const char *key); /* neither missing nor null */

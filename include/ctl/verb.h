@@ -26,6 +26,7 @@ enum status verb_zones(const struct options *o, char *const *args);
 enum status verb_buddy(const struct options *o, char *const *args);
 enum status verb_stats(const struct options *o, char *const *args);
 enum status verb_map(const struct options *o, char *const *args);
+enum status verb_trace(const struct options *o, char *const *args);
 enum status verb_check(const struct options *o, char *const *args);
 
 enum status verb_hold(const struct options *o, char *const *args);
@@ -44,6 +45,7 @@ enum status verb_cancel(const struct options *o, char *const *args);
 
 enum status verb_help(const struct options *o, char *const *args);
 
+extern const struct column_set trace_columns;
 extern const struct column_set offline_columns, jobs_columns;
 extern const struct column_set stats_columns;
 extern const struct column_set history_columns, hold_columns, list_columns, simulate_columns, zones_columns, buddy_columns;

@@ -65,6 +65,8 @@ int bus_release(struct bus *b, sd_bus_message *m, bool only_check, sd_bus_error 
 int bus_get_zones(struct bus *b, sd_bus_message *m, bool only_check, sd_bus_error *error);
 int bus_get_stats(struct bus *b, sd_bus_message *m, bool only_check, sd_bus_error *error);
 int bus_get_buddy(struct bus *b, sd_bus_message *m, bool only_check, sd_bus_error *error);
+int bus_get_trace(struct bus *b, sd_bus_message *m, bool only_check, sd_bus_error *error);
+int bus_list_traces(struct bus *b, sd_bus_message *m, bool only_check, sd_bus_error *error);
 int bus_online(struct bus *b, sd_bus_message *m, bool only_check, sd_bus_error *error);
 int bus_offline(struct bus *b, sd_bus_message *m, bool only_check, sd_bus_error *error);
 int bus_rezone(struct bus *b, sd_bus_message *m, bool only_check, sd_bus_error *error);

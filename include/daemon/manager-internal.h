@@ -119,6 +119,8 @@ void manager_decide(struct manager *m, struct entry *e, const struct block *b, s
 /* What the decision rests on, to be told with the hot-add's reports. */
 void manager_note_basis(struct manager *m, struct entry *e, const struct block *b, const struct decision *d);
 void manager_settle(struct manager *m, struct entry *e);
+/* How long the block waited, and how long the kernel took: for the trace of its add. */
+void manager_note_times(struct manager *m, struct entry *e, const struct apply_result *result);
 void manager_handle_rollback(struct manager *m, struct entry *e);
 /* Close what is over; true: look again in a moment. */
 bool manager_close_adds(struct manager *m);

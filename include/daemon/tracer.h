@@ -10,7 +10,8 @@
 #include "host/evidence.h"
 #include "host/snapshots.h"
 
-/* A look that takes longer is not taken while memory waits: machines with many nodes and processors. */
+/* Where zoneinfo takes longer it is not read while memory waits: machines with many nodes and processors. Two dozen
+ * microseconds are usual; and whoever writes a state at the first event waits for the kernel to have made all blocks. */
 #define TRACER_BUDGET_USEC 1000
 
 struct tracer {
@@ -19,6 +20,7 @@ struct tracer {
         struct snapshot before; /* the newest from before all adds that are under way */
         struct snapshot first;  /* at the first event since then; usec 0: none */
         struct snapshot now;
+        uint32_t costs[2]; /* what the last two took for zoneinfo, microseconds: the lower one is not others' doing */
         struct traces traces;
         bool stale;             /* memory came or went since before, and no add tells of it */
 };

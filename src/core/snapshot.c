@@ -173,7 +173,7 @@ static int add_meminfo(struct snapshot *s, const char *line, size_t size) {
         return 0;
 }
 
-/* 6.10 counts them as nr_memmap, later kernels as nr_memmap_pages; what boot took is counted apart by both. */
+/* Since 6.11; its first versions called it nr_memmap. What boot took is counted apart. */
 static int add_vmstat(struct snapshot *s, const char *line, size_t size) {
         const char *p = line, *end = line + size, *key, *word;
         size_t n;

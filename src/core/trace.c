@@ -14,13 +14,13 @@ static bool is_open(const struct trace *t) {
         return t->add && !t->over;
 }
 
-struct trace *traces_open(struct traces *t, const struct add *a, const struct snapshot *before, uint64_t now) {
+struct trace *traces_open(struct traces *t, const struct add *a, const struct snapshot *before, uint64_t now, uint64_t time) {
         struct trace *trace = slot_of(t, a->number);
 
         if (is_open(trace)) /* as many others came meanwhile: its add is gone as well */
                 t->n_open--;
         *trace = (struct trace) {
-                .add = a->number, .node = a->node, .start_usec = now, .before_usec = before->usec,
+                .add = a->number, .node = a->node, .start_usec = now, .time_usec = time, .before_usec = before->usec,
                 .first_error = -ENODATA, .kernlog_error = -ENODATA,
         };
         for (enum snapshot_file f = 0; f < _SNAPSHOT_FILE_MAX; f++)
@@ -58,6 +58,15 @@ void trace_note_write(struct trace *t, uint64_t start_usec, uint64_t write_usec)
         if (t->first_write_usec == 0 || start_usec < t->first_write_usec)
                 t->first_write_usec = start_usec;
         t->last_write_usec = MAX(t->last_write_usec, start_usec + write_usec);
+}
+
+uint32_t snapshot_cost_usec(const struct snapshot *s) {
+        uint32_t cost = 0;
+
+        for (enum snapshot_file f = 0; f < _SNAPSHOT_FILE_MAX; f++)
+                if (__builtin_add_overflow(cost, s->costs[f], &cost))
+                        cost = UINT32_MAX;
+        return cost;
 }
 
 uint64_t snapshot_lent_pages(const struct snapshot *s) {
@@ -251,6 +260,7 @@ static void compare(struct trace *t, int node, const struct snapshot *before, co
         t->zonelists = after->zonelists;
         t->total_pages = after->total_pages;
         t->after_usec = after->usec;
+        t->look_usec = snapshot_cost_usec(after);
 }
 
 void traces_finish(struct traces *t, struct trace *trace, const struct registry *r, const struct add *a,

@@ -41,6 +41,11 @@ static void set_all(struct options *o, const char *argument) {
         o->all = true;
 }
 
+static void set_list(struct options *o, const char *argument) {
+        (void) argument;
+        o->list = true;
+}
+
 static void set_sysroot(struct options *o, const char *argument) {
         o->sysroot = argument;
 }
@@ -188,6 +193,7 @@ static const struct {
           set_all_or_nothing, OPTIONS_JOB, 0 },
         { "partial", NULL, "keep what can be had, also of a device", set_partial, OPTIONS_JOB, 0 },
         { "no-wait", NULL, "say the number of the job, and let it run", set_no_wait, OPTIONS_JOB, 0 },
+        { "list", NULL, "trace: the hot-adds that there are traces of", set_list, OPTIONS_LIST, 0 },
         { "sysroot", "DIR", "look at the system captured in this folder", set_sysroot, 0, 's' },
         { "config", "FILE", "the policy to judge by, instead of the system's", set_config, 0, 0 },
         { "host", "HOST", "ask the daemon of this host, user@host or host, through ssh", set_host, OPTIONS_HOST, 'H' },

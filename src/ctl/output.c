@@ -205,6 +205,26 @@ static void dump(const json_t *root, size_t layout) {
         putchar('\n');
 }
 
+uint64_t json_get_unsigned(const json_t *object, const char *key) {
+        const json_t *value = json_object_get(object, key);
+
+        if (json_is_real(value))
+                return json_real_value(value) >= 18446744073709551615.0 ? UINT64_MAX : (uint64_t) json_real_value(value);
+        return (uint64_t) json_integer_value(value);
+}
+
+int64_t json_get_integer(const json_t *object, const char *key) {
+        return (int64_t) json_integer_value(json_object_get(object, key));
+}
+
+const char *json_get_text(const json_t *object, const char *key) {
+        return json_string_value(json_object_get(object, key)) ?: "";
+}
+
+bool json_get_bool(const json_t *object, const char *key) {
+        return json_is_true(json_object_get(object, key));
+}
+
 void json_print(const json_t *root) {
         dump(root, sink.terminal ? JSON_INDENT(2) : JSON_COMPACT);
 }

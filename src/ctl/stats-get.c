@@ -12,18 +12,6 @@
 #include "host/stats-read.h"
 #include "host/surroundings.h"
 
-uint64_t json_get_unsigned(const json_t *object, const char *key) {
-        const json_t *value = json_object_get(object, key);
-
-        if (json_is_real(value))
-                return json_real_value(value) >= 18446744073709551615.0 ? UINT64_MAX : (uint64_t) json_real_value(value);
-        return (uint64_t) json_integer_value(value);
-}
-
-int64_t json_get_integer(const json_t *object, const char *key) {
-        return (int64_t) json_integer_value(json_object_get(object, key));
-}
-
 bool json_is_known(const json_t *object, const char *key) {
         const json_t *value = json_object_get(object, key);
 

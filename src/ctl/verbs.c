@@ -30,6 +30,8 @@ const struct verb verbs[] = {
           OPTIONS_HOST, 0, NULL },
         { "reload", "", "let the daemon load its policy anew", verb_reload, 0, 0,
           OPTIONS_HOST, 0, NULL },
+        { "trace", "[ADD]", "what a hot-add cost and changed, step by step; without a number, the newest", verb_trace, 0, 1,
+          OPTIONS_COLUMNS | OPTIONS_HOST | OPTIONS_LIST, VERB_PAGER, &trace_columns },
         { "check", "[FILE]", "check a configuration, the system's or this file", verb_check, 0, 1,
           0, VERB_FILE, NULL },
         { "online", "SEL", "bring memory online", verb_online, 1, 1,

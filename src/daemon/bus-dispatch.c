@@ -13,6 +13,8 @@ static const struct bus_method methods[] = {
         { BUS_MANAGER, "GetZones", POLKIT_INSPECT, false, bus_get_zones },
         { BUS_MANAGER, "GetBuddy", POLKIT_INSPECT, false, bus_get_buddy },
         { BUS_MANAGER, "GetStats", POLKIT_INSPECT, false, bus_get_stats },
+        { BUS_MANAGER, "GetTrace", POLKIT_INSPECT, false, bus_get_trace },
+        { BUS_MANAGER, "ListTraces", POLKIT_INSPECT, false, bus_list_traces },
         { BUS_MANAGER, "GetStatus", POLKIT_INSPECT, false, bus_get_status },
         { BUS_MANAGER, "GetHistory", POLKIT_INSPECT, false, bus_get_history },
         { BUS_MANAGER, "Explain", POLKIT_INSPECT, false, bus_explain },

@@ -93,6 +93,8 @@ const sd_bus_vtable bus_manager_vtable[] = {
         METHOD("GetZones", "", , "ta(usttttttttata{st})a(ua{st})", P(page_size) P(zones) P(nodes)),
         METHOD("GetBuddy", "", , "a(usat)", P(zones)),
         METHOD("GetStats", "", , "a{sv}", P(stats)),
+        METHOD("GetTrace", "u", P(add), "a{sv}", P(trace)),
+        METHOD("ListTraces", "", , "aa{sv}", P(traces)),
         METHOD("GetStatus", "", , "a{sv}", P(status)),
         METHOD("GetHistory", "st", P(selector) P(since_usec), "aa{sv}", P(reports)),
         METHOD("Explain", "sb", P(selector) P(all_rules), "aa{sv}", P(explanations)),

@@ -115,6 +115,17 @@ void manager_settle(struct manager *m, struct entry *e) {
                 manager_wake_report(m);
 }
 
+void manager_note_times(struct manager *m, struct entry *e, const struct apply_result *result) {
+        uint64_t queued = result->start_usec - MIN(e->next_usec, result->start_usec);
+
+        if (result->action == ACTION_LEAVE_OFFLINE)
+                return;
+        e->queued_usec = (uint32_t) MIN(queued, (uint64_t) UINT32_MAX);
+        e->write_usec = (uint32_t) MIN(result->write_usec, (uint64_t) UINT32_MAX);
+        e->timed = true;
+        tracer_write(&m->tracer, e->add, result->start_usec, result->write_usec);
+}
+
 /* ---- rollback ----------------------------------------------------------------------------------------------------- */
 
 static void entry_set_rolled_back(struct entry *e) {

@@ -318,17 +318,6 @@ static bool entry_fall_back(struct manager *m, struct entry *e) {
         return true;
 }
 
-static void note_times(struct manager *m, struct entry *e, const struct apply_result *result) {
-        uint64_t queued = result->start_usec - MIN(e->next_usec, result->start_usec);
-
-        if (result->action == ACTION_LEAVE_OFFLINE)
-                return;
-        e->queued_usec = (uint32_t) MIN(queued, (uint64_t) UINT32_MAX);
-        e->write_usec = (uint32_t) MIN(result->write_usec, (uint64_t) UINT32_MAX);
-        e->timed = true;
-        tracer_write(&m->tracer, e->add, result->start_usec, result->write_usec);
-}
-
 void manager_handle_result(struct manager *m, const struct apply_result *result) {
         struct entry *e = registry_find(&m->registry, result->block);
 
@@ -350,7 +339,7 @@ void manager_handle_result(struct manager *m, const struct apply_result *result)
                 manager_handle_job_result(m, e, result);
                 return;
         }
-        note_times(m, e, result);
+        manager_note_times(m, e, result);
         if (result->action == ACTION_LEAVE_OFFLINE) {
                 char why[OBSTACLE_TEXT_MAX];
                 bool explained = result->state != BLOCK_OFFLINE && manager_explain(m, e, result->write_usec, why);

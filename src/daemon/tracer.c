@@ -16,6 +16,13 @@ static uint64_t now_usec(void) {
         return (uint64_t) ts.tv_sec * 1000000 + (uint64_t) ts.tv_nsec / 1000;
 }
 
+static uint64_t realtime_usec(void) {
+        struct timespec ts;
+
+        clock_gettime(CLOCK_REALTIME, &ts);
+        return (uint64_t) ts.tv_sec * 1000000 + (uint64_t) ts.tv_nsec / 1000;
+}
+
 /* ---- snapshots ----------------------------------------------------------------------------------------------------- */
 
 static void look(struct tracer *t, struct snapshot *ret) {
@@ -23,10 +30,16 @@ static void look(struct tracer *t, struct snapshot *ret) {
 
         refused_catch_up(log);
         snapshot_take(&t->reader, SNAPSHOT_ALL_FILES, ret);
+        t->costs[0] = t->costs[1];
+        t->costs[1] = ret->costs[SNAPSHOT_ZONEINFO];
         ret->kernlog_error = MIN(log->fd, 0) ?: log->error;
         ret->rebuilds = log->rebuilds;
         ret->zonelists = log->zonelists.zonelists;
         ret->total_pages = log->zonelists.total_pages;
+}
+
+static bool is_cheap(const struct tracer *t) {
+        return MIN(t->costs[0], t->costs[1]) <= TRACER_BUDGET_USEC;
 }
 
 static void begin_anew(struct tracer *t) {
@@ -37,6 +50,8 @@ static void begin_anew(struct tracer *t) {
 void tracer_look(struct tracer *t) {
         if (t->traces.n_open > 0)
                 return; /* theirs is older, and that is what they are compared with */
+        if (t->before.usec == 0)
+                look(t, &t->before); /* the first time nothing is cached, and no measure */
         look(t, &t->before);
         begin_anew(t);
 }
@@ -46,7 +61,7 @@ uint64_t tracer_event(struct tracer *t) {
 
         if (t->traces.n_open > 0 || t->before.usec == 0 || (t->first.usec && now < t->first.usec + FIRST_MAX_USEC))
                 return now;
-        if (t->before.cost_usec <= TRACER_BUDGET_USEC)
+        if (is_cheap(t))
                 snapshot_take(&t->reader, FIRST_FILES, &t->first);
         else {
                 t->first.usec = now;
@@ -59,9 +74,10 @@ uint64_t tracer_event(struct tracer *t) {
 
 void tracer_join(struct tracer *t, const struct add *a, bool came, uint64_t event_usec) {
         struct trace *trace = traces_find(&t->traces, a->number);
+        uint64_t now = now_usec();
 
         if (!trace) {
-                trace = traces_open(&t->traces, a, &t->before, now_usec());
+                trace = traces_open(&t->traces, a, &t->before, now, realtime_usec() - (event_usec ? now - event_usec : 0));
                 trace->disturbed = t->stale;
                 if (came && t->first.usec && t->traces.n_open == 1)
                         trace_note_first(trace, &t->before, &t->first);
@@ -112,13 +128,15 @@ static void find_resource(struct trace *trace, const struct add *a, const struct
 
 void tracer_close(struct tracer *t, const struct add *a, const struct registry *r, struct evidence_cache *evidence, bool idle) {
         struct trace *trace = traces_find(&t->traces, a->number);
-        bool looked = idle || t->before.cost_usec <= TRACER_BUDGET_USEC;
+        bool looked = idle || is_cheap(t);
 
         if (!trace || trace->over)
                 return;
         if (looked)
                 look(t, &t->now);
         traces_finish(&t->traces, trace, r, a, &t->before, looked ? &t->now : NULL);
+        if (looked)
+                evidence_expire(evidence); /* drivers that add in parts merge their resources when blocks are there already */
         find_resource(trace, a, r, evidence);
         if (t->traces.n_open > 0)
                 return;

@@ -84,8 +84,12 @@ static int read_file(struct snapshot_reader *r, enum snapshot_file file, struct 
 void snapshot_take(struct snapshot_reader *r, unsigned files, struct snapshot *ret) {
         snapshot_init(ret);
         ret->usec = now_usec();
-        for (enum snapshot_file f = 0; f < _SNAPSHOT_FILE_MAX; f++)
-                if (files & SNAPSHOT_FILE_BIT(f))
-                        ret->errors[f] = read_file(r, f, ret);
-        ret->cost_usec = (uint32_t) MIN(now_usec() - ret->usec, (uint64_t) UINT32_MAX);
+        for (enum snapshot_file f = 0; f < _SNAPSHOT_FILE_MAX; f++) {
+                uint64_t begin = now_usec();
+
+                if (!(files & SNAPSHOT_FILE_BIT(f)))
+                        continue;
+                ret->errors[f] = read_file(r, f, ret);
+                ret->costs[f] = (uint32_t) MIN(now_usec() - begin, (uint64_t) UINT32_MAX);
+        }
 }

@@ -25,6 +25,8 @@ CALLS = {
         "GetZones": ("", []),
         "GetBuddy": ("", []),
         "GetStats": ("", []),
+        "GetTrace": ("u", [0]),
+        "ListTraces": ("", []),
         "GetStatus": ("", []),
         "GetHistory": ("st", ["all", 0]),
         "Explain": ("sb", ["33", True]),
@@ -43,8 +45,8 @@ CALLS = {
         "ListCandidates": ("", []),
     },
 }
-LOOKS = {"ListRanges", "ListBlocks", "ListDevices", "ListNodes", "ListJobs", "GetZones", "GetBuddy", "GetStats", "GetStatus",
-         "GetHistory", "Explain", "Simulate", "CheckPolicy", "ListItems", "ListCandidates"}
+LOOKS = {"ListRanges", "ListBlocks", "ListDevices", "ListNodes", "ListJobs", "GetZones", "GetBuddy", "GetStats", "GetTrace",
+         "ListTraces", "GetStatus", "GetHistory", "Explain", "Simulate", "CheckPolicy", "ListItems", "ListCandidates"}
 # What a caller may be told who is allowed to.
 FINE = {("ListCandidates", "org.memhp1.Error.Busy")}
 
