@@ -115,6 +115,7 @@ void bus_sum_up(struct bus *b, uint16_t device, int node, struct bus_sums *ret);
 
 /* The selector among the arguments; to be freed with selector_done(). */
 int bus_read_selector(sd_bus_message *m, struct selector *ret, const char **ret_text, sd_bus_error *error);
+int bus_refuse_long_selector(sd_bus_error *error, unsigned max);
 
 /* So many rows are some megabytes, and half of what a bus takes in one message: it would throw us out. */
 #define BUS_ROWS_MAX 65536

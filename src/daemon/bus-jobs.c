@@ -184,6 +184,8 @@ static int ask(struct bus *b, sd_bus_message *m, enum job_kind kind, bool only_c
         int r;
 
         r = bus_read_selector(m, &selector, &request.text, error);
+        if (r >= 0 && strlen(request.text) >= JOB_SELECTOR_MAX)
+                r = bus_refuse_long_selector(error, JOB_SELECTOR_MAX - 1);
         /* What is plugged as one is taken away as one, unless told otherwise. */
         request.all_or_nothing = kind == JOB_OFFLINE && selector.kind == SELECTOR_DEVICE;
         if (r >= 0 && kind != JOB_OFFLINE)

@@ -99,40 +99,67 @@ static int refuse_length(sd_bus_error *error, const char *what) {
         return sd_bus_error_setf(error, SD_BUS_ERROR_LIMITS_EXCEEDED, "more than %d rows: ask for %s at a time", BUS_ROWS_MAX, what);
 }
 
-/* The lowest node stands for all of a block that has several: there are few of them, and they are looked at. */
-static void read_entry(struct bus *b, const struct entry *e, struct block *ret) {
-        struct evidence evidence;
+/* Of an offline block only the kernel knows where it could go: so many of them are looked at for one call. */
+#define LOOKED_AT_MAX 1024
 
-        if (!e->several_nodes || manager_read_block(b->manager, e, ret, &evidence) < 0)
-                manager_entry_block(b->manager, e, ret);
+struct row {
+        struct block block; /* the first; the others are alike */
+        uint32_t last, add;
+};
+
+static void look(struct bus *b, const struct entry *e, unsigned *n_looked_at, struct row *ret) {
+        struct block now;
+
+        manager_entry_block(b->manager, e, &ret->block);
+        ret->last = e->block;
+        ret->add = e->add;
+        if (e->state == BLOCK_ONLINE && !e->several_nodes)
+                return;
+        if (e->state != BLOCK_ONLINE && (*n_looked_at)++ >= LOOKED_AT_MAX)
+                return;
+        if (sysfs_read_block(manager_sysfs(b->manager), e->block, NULL, 0, &now) < 0)
+                return;
+        ret->block.nodes = now.nodes;
+        if (now.state == ret->block.state) {
+                ret->block.zones = now.zones;
+                ret->block.first_zone = now.first_zone;
+        }
 }
 
-static bool same_range(const struct entry *a, const struct entry *b) {
-        return a->block + UINT64_C(1) == b->block && a->state == b->state && a->node == b->node && a->source == b->source &&
-               a->device == b->device && a->removable == b->removable && a->add == b->add && !a->several_nodes &&
-               !b->several_nodes && (a->state != BLOCK_ONLINE || a->zones == b->zones);
+/* Without a look at either: most blocks are like the one before. */
+static bool is_alike(const struct entry *a, const struct entry *b) {
+        return a->block + UINT64_C(1) == b->block && a->state == BLOCK_ONLINE && b->state == BLOCK_ONLINE && a->node == b->node &&
+               a->source == b->source && a->device == b->device && a->removable == b->removable && a->add == b->add &&
+               !a->several_nodes && !b->several_nodes && a->zones == b->zones;
 }
 
-static void append_range(struct writer *w, struct bus *b, const struct entry *first, uint32_t last) {
-        struct block block;
+static bool row_extend(struct row *r, const struct row *next) {
+        const struct block *a = &r->block, *b = &next->block;
 
-        read_entry(b, first, &block);
-        if (first->state != BLOCK_ONLINE)
-                block.zones = 0;
+        if (r->last + UINT64_C(1) != b->index || r->add != next->add || a->state != b->state || a->removable != b->removable ||
+            a->zones != b->zones || a->first_zone != b->first_zone || a->source != b->source ||
+            !node_set_equal(&a->nodes, &b->nodes) || strcmp(a->device, b->device) != 0)
+                return false;
+        r->last = b->index;
+        return true;
+}
+
+static void append_row(struct writer *w, const struct row *r) {
         writer_open(w, 'r', "uusbasaussu");
-        writer_append(w, "uusb", first->block, last, block_state_to_string(block.state), (int) block.removable);
-        writer_append_zones(w, &block);
-        writer_append_nodes(w, &block.nodes);
-        writer_append(w, "ssu", source_to_string(block.source), bus_text(block.device), first->add);
+        writer_append(w, "uusb", r->block.index, r->last, block_state_to_string(r->block.state), (int) r->block.removable);
+        writer_append_zones(w, &r->block);
+        writer_append_nodes(w, &r->block.nodes);
+        writer_append(w, "ssu", source_to_string(r->block.source), bus_text(r->block.device), r->add);
         writer_close(w);
 }
 
 int bus_list_ranges(struct bus *b, sd_bus_message *m, bool only_check, sd_bus_error *error) {
         _cleanup_(selector_done) struct selector selector = {};
         const struct registry *registry = manager_registry(b->manager);
-        const struct entry *first = NULL, *last = NULL;
+        unsigned rows = 0, looked_at = 0;
+        const struct entry *last = NULL;
+        struct row row = {}, next;
         const char *text;
-        unsigned rows = 0;
         struct writer w;
         int r;
 
@@ -146,16 +173,21 @@ int bus_list_ranges(struct bus *b, sd_bus_message *m, bool only_check, sd_bus_er
 
                 if (!manager_selects(b->manager, &selector, e))
                         continue;
-                if (!last || !same_range(last, e)) {
-                        if (last)
-                                append_range(&w, b, first, last->block);
-                        first = e;
-                        rows++;
+                if (last && is_alike(last, e)) {
+                        row.last = e->block;
+                        last = e;
+                        continue;
                 }
                 last = e;
+                look(b, e, &looked_at, &next);
+                if (rows > 0 && row_extend(&row, &next))
+                        continue;
+                if (rows++ > 0)
+                        append_row(&w, &row);
+                row = next;
         }
-        if (last)
-                append_range(&w, b, first, last->block);
+        if (rows > 0)
+                append_row(&w, &row);
         writer_close(&w);
         if (rows > BUS_ROWS_MAX)
                 w.r = refuse_length(error, "a part of it");

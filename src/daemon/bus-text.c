@@ -65,6 +65,13 @@ const char *bus_number_path(const char *kind, uint32_t number, char buf[static B
         return buf;
 }
 
+/* Every block may be compared with every range in it. */
+#define SELECTOR_TEXT_MAX 1023
+
+int bus_refuse_long_selector(sd_bus_error *error, unsigned max) {
+        return sd_bus_error_setf(error, BUS_ERROR_BAD_SELECTOR, "the selector is longer than %u characters", max);
+}
+
 int bus_read_selector(sd_bus_message *m, struct selector *ret, const char **ret_text, sd_bus_error *error) {
         char why[SELECTOR_ERROR_MAX];
         const char *text;
@@ -73,9 +80,8 @@ int bus_read_selector(sd_bus_message *m, struct selector *ret, const char **ret_
         r = sd_bus_message_read(m, "s", &text);
         if (r < 0)
                 return r;
-        if (strlen(text) >= JOB_SELECTOR_MAX)
-                return sd_bus_error_setf(error, BUS_ERROR_BAD_SELECTOR, "the selector is longer than %d characters",
-                                         JOB_SELECTOR_MAX - 1);
+        if (strlen(text) > SELECTOR_TEXT_MAX)
+                return bus_refuse_long_selector(error, SELECTOR_TEXT_MAX);
         if (!*bus_text(text))
                 return sd_bus_error_setf(error, BUS_ERROR_BAD_SELECTOR, "a selector is plain text, such as \"32-63\" or \"all\"");
         r = selector_parse(text, ret, why);

@@ -35,12 +35,14 @@ bool manager_selects(const struct manager *m, const struct selector *s, const st
         const uint64_t size = sysfs_block_size(m->fs);
         struct block b;
 
-        if (!e->known || !selector_may_match(s, e->block, size))
+        if (!e->known)
                 return false;
         if (s->kind == SELECTOR_ALL)
                 return true;
         if (s->kind == SELECTOR_ADD)
                 return e->add && ranges_contain(&s->ranges, e->add);
+        if (!selector_may_match(s, e->block, size))
+                return false;
         manager_entry_block(m, e, &b);
         return selector_match(s, &b, size);
 }
