@@ -17,6 +17,8 @@ struct blockless {
 
 /* Complains about what is malformed; what is not there or not for this user's eyes is left out silently. */
 enum status blockless_read(struct blockless *b, const struct facts *f);
+/* Of a system that is not read otherwise. */
+enum status blockless_read_alone(struct blockless *b, const char *sysroot);
 void blockless_done(struct blockless *b);
 
 /* Paragraphs below a listing; nothing if there is neither. */

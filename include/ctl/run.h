@@ -28,6 +28,8 @@ unsigned block_compare(const struct block *a, const struct block *b) _pure_;
 void run_init(struct run *r, const struct block *b);
 /* Take the block in, if it comes next and none of these attributes differs. */
 bool run_extend(struct run *r, const struct block *b, unsigned split);
+/* The same for all blocks of another run. */
+bool run_join(struct run *r, const struct run *next, unsigned split);
 
 #define RUN_TEXT_MAX 48
 /* "32-63" and "0x0000000100000000-0x00000001ffffffff" */

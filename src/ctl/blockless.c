@@ -91,6 +91,18 @@ enum status blockless_read(struct blockless *b, const struct facts *f) {
         return read_device_memory(b, f) < 0 ? STATUS_FAILED : STATUS_DONE;
 }
 
+enum status blockless_read_alone(struct blockless *b, const char *sysroot) {
+        struct facts f = {};
+        enum status s;
+
+        *b = (struct blockless) {};
+        if (sysfs_open_texts(sysroot, &f.fs) < 0)
+                return STATUS_DONE;
+        s = blockless_read(b, &f);
+        sysfs_close(f.fs);
+        return s;
+}
+
 void blockless_done(struct blockless *b) {
         device_memory_done(&b->device);
         zoneinfo_done(&b->zoneinfo);

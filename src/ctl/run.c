@@ -27,6 +27,13 @@ void run_init(struct run *r, const struct block *b) {
 }
 
 bool run_extend(struct run *r, const struct block *b, unsigned split) {
+        const struct run next = { .block = *b, .last = b->index };
+
+        return run_join(r, &next, split);
+}
+
+bool run_join(struct run *r, const struct run *next, unsigned split) {
+        const struct block *b = &next->block;
         unsigned differ;
 
         if (b->index != (uint64_t) r->last + 1)
@@ -34,8 +41,8 @@ bool run_extend(struct run *r, const struct block *b, unsigned split) {
         differ = block_compare(&r->block, b);
         if (differ & split)
                 return false;
-        r->last = b->index;
-        r->mixed |= differ;
+        r->last = next->last;
+        r->mixed |= differ | next->mixed;
         if (differ & ATTRIBUTE_NODE)
                 for (int n = node_set_next(&b->nodes, 0); n >= 0; n = node_set_next(&b->nodes, (unsigned) n + 1))
                         node_set_add(&r->block.nodes, (unsigned) n);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <string.h>
 
+#include "ctl/answers.h"
 #include "ctl/blockless.h"
 #include "ctl/facts.h"
 #include "ctl/run.h"
@@ -37,23 +38,44 @@ static const struct {
 struct listing {
         struct run *runs;
         size_t n, capacity;
-        uint64_t online, offline; /* bytes */
+        uint64_t online, offline, block_size; /* bytes */
+        bool read; /* there is something to print */
 };
 
 static void listing_done(struct listing *l) {
         free(l->runs);
 }
 
+static void listing_add(struct listing *l, const struct run *r, uint64_t block_size, unsigned split, bool all) {
+        *(r->block.state == BLOCK_ONLINE ? &l->online : &l->offline) += run_size(r, block_size);
+        if (!all && l->n && run_join(&l->runs[l->n - 1], r, split))
+                return;
+        if (!GROW(l->runs, l->n, l->capacity))
+                out_of_memory();
+        l->runs[l->n++] = *r;
+}
+
 static void listing_read(struct listing *l, struct facts *f, unsigned split, bool all) {
         struct fact fact;
+        struct run run;
 
         while (facts_next(f, &fact)) {
-                *(fact.block.state == BLOCK_ONLINE ? &l->online : &l->offline) += f->block_size;
-                if (!all && l->n && run_extend(&l->runs[l->n - 1], &fact.block, split))
-                        continue;
-                if (!GROW(l->runs, l->n, l->capacity))
-                        out_of_memory();
-                run_init(&l->runs[l->n++], &fact.block);
+                run_init(&run, &fact.block);
+                listing_add(l, &run, f->block_size, split, all);
+        }
+}
+
+static void listing_take(struct listing *l, const struct answers *a, unsigned split, bool all) {
+        for (size_t i = 0; i < a->n; i++) {
+                struct run run = a->runs[i];
+
+                if (!all)
+                        listing_add(l, &run, a->block_size, split, false);
+                for (uint64_t n = run.block.index; all && n <= a->runs[i].last; n++) {
+                        run.block.index = run.last = (uint32_t) n;
+                        run.block.start = n * a->block_size;
+                        listing_add(l, &run, a->block_size, split, true);
+                }
         }
 }
 
@@ -75,13 +97,13 @@ static json_t *json_run(const struct run *r, uint64_t block_size) {
 }
 
 /* besides: NULL if only some blocks were asked for. */
-static void print_json(const struct listing *l, uint64_t block_size, struct blockless *besides) {
+static void print_json(const struct listing *l, struct blockless *besides) {
         json_auto_t *root = json_new_object();
         json_t *ranges = json_new_array();
 
         for (size_t i = 0; i < l->n; i++)
-                json_add(ranges, json_run(&l->runs[i], block_size));
-        json_set(root, "block_size", json_unsigned(block_size));
+                json_add(ranges, json_run(&l->runs[i], l->block_size));
+        json_set(root, "block_size", json_unsigned(l->block_size));
         json_set(root, "online", json_unsigned(l->online));
         json_set(root, "offline", json_unsigned(l->offline));
         json_set(root, "ranges", ranges);
@@ -107,18 +129,17 @@ static void add_row(struct table *t, const struct run *r, uint64_t block_size, c
         table_set(t, COL_DEVICE, r->mixed & ATTRIBUTE_DEVICE ? "mixed" : b->device);
 }
 
-static void print_table(const struct listing *l, uint64_t block_size, const struct column_choice *choice,
-                        const struct options *o) {
+static void print_table(const struct listing *l, const struct column_choice *choice, const struct options *o) {
         _cleanup_(table_done) struct table t;
         char text[SIZE_TEXT_MAX];
 
         table_init(&t, &list_columns, choice, o->legend, NULL, 0);
         for (size_t i = 0; i < l->n; i++)
-                add_row(&t, &l->runs[i], block_size, o);
+                add_row(&t, &l->runs[i], l->block_size, o);
         table_print(&t);
         if (!o->legend)
                 return;
-        printf("\n%-23s %*s\n", "Memory block size:", o->bytes ? 15 : 6, format_bytes(block_size, o->bytes, text));
+        printf("\n%-23s %*s\n", "Memory block size:", o->bytes ? 15 : 6, format_bytes(l->block_size, o->bytes, text));
         printf("%-23s %*s\n", "Total online memory:", o->bytes ? 15 : 6, format_bytes(l->online, o->bytes, text));
         printf("%-23s %*s\n", "Total offline memory:", o->bytes ? 15 : 6, format_bytes(l->offline, o->bytes, text));
 }
@@ -137,10 +158,46 @@ static int parse_split(const struct options *o, const struct column_choice *show
         return 0;
 }
 
+/* Of the system by itself. */
+static enum status list_directly(struct listing *l, struct facts *f, struct blockless *besides, bool whole, unsigned split,
+                                 unsigned needs, const struct options *o, const char *selector) {
+        enum status s;
+
+        s = facts_open(f, o->sysroot, selector, needs);
+        if (s != STATUS_DONE)
+                return s;
+        l->block_size = f->block_size;
+        listing_read(l, f, split, o->all);
+        s = facts_status(f);
+        if (s != STATUS_DONE && l->n == 0)
+                return s;
+        if (whole && blockless_read(besides, f) != STATUS_DONE)
+                s = STATUS_FAILED;
+        l->read = true;
+        return s;
+}
+
+/* Of the daemon, which has looked at everything already, and sees what is hidden from others. */
+static enum status list_answers(struct listing *l, struct client *c, struct blockless *besides, bool whole, unsigned split,
+                                const struct options *o, const char *selector) {
+        _cleanup_(answers_done) struct answers a = {};
+        enum status s;
+
+        s = answers_ask(&a, c, selector);
+        if (s != STATUS_DONE)
+                return s;
+        l->block_size = a.block_size;
+        listing_take(l, &a, split, o->all);
+        l->read = true;
+        /* No daemon is asked about what is no block: this host shows it by itself. */
+        return whole && !o->host ? blockless_read_alone(besides, o->sysroot) : STATUS_DONE;
+}
+
 enum status verb_list(const struct options *o, char *const *args) {
         _cleanup_(listing_done) struct listing listing = {};
         _cleanup_(blockless_done) struct blockless besides = {};
         _cleanup_(facts_done) struct facts facts = {};
+        _cleanup_(client_closep) struct client *c = NULL;
         struct column_choice choice, all;
         bool whole = !args[0] && (o->json || o->legend);
         unsigned split, needs = 0;
@@ -157,21 +214,17 @@ enum status verb_list(const struct options *o, char *const *args) {
                 if (column_choice_has(&choice, (unsigned) i) || (split & attributes[i].attribute))
                         needs |= attributes[i].needs;
 
-        s = facts_open(&facts, o->sysroot, args[0], needs);
-        if (s != STATUS_DONE)
+        s = client_find(o, &c);
+        if (s == STATUS_DONE)
+                s = c ? list_answers(&listing, c, &besides, whole, split, o, args[0])
+                      : list_directly(&listing, &facts, &besides, whole, split, needs, o, args[0]);
+        if (!listing.read)
                 return s;
-        listing_read(&listing, &facts, split, o->all);
-        s = facts_status(&facts);
-        if (s != STATUS_DONE && listing.n == 0)
-                return s;
-        if (whole && blockless_read(&besides, &facts) != STATUS_DONE)
-                s = STATUS_FAILED;
-        if (o->json) {
-                print_json(&listing, facts.block_size, whole ? &besides : NULL);
-                return s;
-        }
-        print_table(&listing, facts.block_size, &choice, o);
-        if (whole)
+        if (o->json)
+                print_json(&listing, whole ? &besides : NULL);
+        else
+                print_table(&listing, &choice, o);
+        if (whole && !o->json)
                 blockless_print(&besides, o);
         return s;
 }
