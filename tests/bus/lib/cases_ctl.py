@@ -121,10 +121,144 @@ def case_ctl_reads_are_forbidden(checks, rig):
     rig.start_polkitd(rules='polkit.addRule(function(action, subject) { if (action.id == "org.memhp1.inspect") '
                             'return polkit.Result.NO; });')
     rig.start_memhpd()
-    for verb in ("status",):
-        result = rig.ctl(verb, uid=NOBODY)
-        checks.expect(result.status == 1 and "org.memhp1.inspect: not allowed" in result.err, f"{verb}: nobody is refused", result)
-        checks.equal(f"{verb}: root is not", rig.ctl(verb).status, 0)
+    for words in (["status"], ["list"], ["show", "1"], ["explain", "1"], ["history"]):
+        result = rig.ctl(*words, uid=NOBODY)
+        checks.expect(result.status == 1 and "org.memhp1.inspect: not allowed" in result.err and result.out == "", f"{words[0]}: nobody is refused", result)
+        checks.equal(f"{words[0]}: root is not", rig.ctl(*words).status, 0)
+
+
+ODD_MACHINE = "boot 0-31 0; dimm PNP0C80:01 32-39 1; kmem dax0.0 40-1200 2; virtio-mem virtio0 1300-1303 1; dimm PNP0C80:02 1400-1400 3"
+ODD_POLICY = """version = 1;
+rules = ( { name = "no-pmem"; match = { source = [ "pmem" ]; }; action = "leave_offline"; },
+          { name = "kernel"; match = { node = "3"; }; action = "online_kernel"; },
+          { name = "all"; match = { }; action = "online_movable"; } );
+"""
+
+
+def case_ctl_list(checks, rig):
+    """The daemon and the system say the same. More blocks are offline than the daemon looks up candidates for at a time."""
+    rig.start_bus()
+    memhpd = rig.start_memhpd(policy=ODD_POLICY, setup=ODD_MACHINE)
+    memhpd.until("zone 1400", "Normal")
+    for block in (45, 1000, 1150):
+        memhpd.do(f"file sys/devices/system/memory/memory{block}/valid_zones Movable")
+    for options in ([], ["--all"], ["--split", "none"], ["--split", "SOURCE,NODE"], ["-o", "BLOCK,ZONES"], ["--bytes"], ["-n"]):
+        seen, real = rig.ctl("list", *options), rig.ctl("list", *options, "--sysroot", memhpd.root)
+        checks.expect((seen.status, seen.out, seen.err) == (0, real.out, ""), f"list {options}: with a daemon and without", f"{seen}\n{real}")
+    for selector in ("all", "33", "33-45,1301", "device:dax0.0", "node:1", "source:pmem,dimm", "addr:5G-6G", ",".join(str(n) for n in range(0, 200, 3)), "32-"):
+        seen, real = (rig.ctl("list", "--json", selector, *options) for options in ([], ["--sysroot", memhpd.root]))
+        checks.expect(seen.status == real.status == 0 and seen.json == real.json and seen.json["ranges"], f"list --json {selector[:20]}", f"{seen}\n{real}")
+    for words in (["list", "7777"], ["list", "nod:1"], ["list", "device:none"], ["list", "-o", "COLOUR"], ["show", "7777"], ["show", "x"], ["explain", "x"]):
+        seen, real = rig.ctl(*words), rig.ctl(*words, "--sysroot", memhpd.root)
+        checks.expect(seen.status == real.status != 0 and (seen.out, seen.err) == (real.out, real.err), f"{words}: fails alike", f"{seen}\n{real}")
+    checks.equal("nobody sees what root sees", rig.ctl("list", "--json", uid=NOBODY).json["ranges"], rig.ctl("list", "--json").json["ranges"])
+    memhpd.do("dimm PNP0C80:03 1500-1503 1")
+    memhpd.until("zone 1503", "Movable")
+    memhpd.process.wait_for("4 blocks 1500-1503")
+    checks.equal("add:1", [r["blocks"] for r in rig.ctl("list", "--json", "add:1").json["ranges"]], ["32-39"])
+    last = rig.ctl("show", "1500", "--json").json[0]["add"]
+    checks.equal("the last hot-add", [r["blocks"] for r in rig.ctl("list", "--json", f"add:{last}").json["ranges"]], ["1500-1503"])
+    refused = rig.ctl("list", f"add:{last}", "--sysroot", memhpd.root)
+    checks.expect(refused.status == 1 and "only the daemon numbers hot-adds" in refused.err, "… without a daemon", refused)
+    memhpd.end()
+    checks.expect(rig.ctl("list").status == 0, "without a daemon, the system itself is listed")
+
+
+def case_ctl_show(checks, rig):
+    rig.start_bus()
+    memhpd = rig.start_memhpd(policy=ODD_POLICY, setup=ODD_MACHINE)
+    memhpd.until("zone 1400", "Normal")
+    memhpd.process.wait_for("1161 blocks")
+    for selector in ("all", "33", "device:dax0.0", "node:1"):
+        seen, real = (rig.ctl("show", "--json", selector, *options) for options in ([], ["--sysroot", memhpd.root]))
+        bare = [{**block, "add": None, "decision": None} for block in seen.json]
+        checks.expect(seen.status == 0 and bare == real.json, f"show --json {selector}: with a daemon and without", f"{str(bare)[:500]}\n{str(real.json)[:500]}")
+    memhpd.do("dimm PNP0C80:03 1500-1503 1")
+    memhpd.process.wait_for("4 blocks 1500-1503")
+    block = rig.ctl("show", "1500", "--json", uid=NOBODY).json[0]
+    checks.equal("the last decision", (block["decision"]["action"], block["decision"]["zone"], block["decision"]["rule"]["name"], block["decision"]["decided"]),
+                 ("online_movable", "Movable", "all", True))
+    checks.has("in words", rig.ctl("show", "1500").out, f"hot-add: {block['add']}\n", "decision: online_movable\n", "decided: 2", 'reason: rule "all" (')
+    checks.equal("of memory from boot there is none", rig.ctl("show", "3", "--json").json[0]["decision"], None)
+    text = rig.ctl("show", "device:PNP0C80:03").out
+    checks.has("a summary", text, "device PNP0C80:03\n", "blocks: 1500-1503 (4)\n", "online: 512M in Movable\n")
+
+
+def case_ctl_explain(checks, rig):
+    rig.start_bus()
+    policy = """version = 1;
+rules = ( { name = "no-pmem"; match = { source = [ "pmem" ]; }; action = "leave_offline"; },
+          { name = "even"; match = { node = "1"; }; action = "balance"; movable_ratio = 100; numa_aware = false; },
+          { name = "all"; match = { }; action = "online_movable"; } );
+"""
+    memhpd = rig.start_memhpd(policy=policy)
+    shutil.copy(f"{TESTS}/data/zoneinfo-6.1", f"{memhpd.root}/proc/zoneinfo")
+    memhpd.do("kmem dax0.0 40-1100 2")
+    memhpd.process.wait_for("1061 blocks")
+    memhpd.do("dimm PNP0C80:01 2000-2003 1")
+    memhpd.process.wait_for("4 blocks 2000-2003")
+    explained = rig.ctl("explain", "2000", "--json").json
+    checks.equal("a decision", (explained["block"], explained["action"], explained["rule"], explained["decided"], explained["as_wanted"], explained["state"]),
+                 (2000, "online_kernel", {"name": "even", "file": f"{rig.folder}/policy.conf", "line": 3}, True, True, "online"))
+    then = explained["balance"]
+    checks.equal("its figures", (then["limit_percent"], then["added"], then["node"]), (100, 4 * (128 << 20), None))
+    rules = rig.ctl("explain", "2000", "--json", "--all").json["rules"]
+    checks.equal("--all", [(r["name"], r["result"], r["failed"]) for r in rules],
+                 [("no-pmem", "no-match", "source"), ("even", "match", None), ("all", "not-reached", None)])
+    checks.has("--all in words", rig.ctl("explain", "2000", "-a").out, 'no match: rule "no-pmem" (', ": source is dimm\n", 'not reached: rule "all" (')
+    memhpd.do("virtio-mem virtio0 3000-3063 1")
+    memhpd.process.wait_for("64 blocks 3000-3063")
+    checks.equal("… are those of then, though the machine has changed", rig.ctl("explain", "2000", "--json").json["balance"], then)
+    rig.file("policy.conf", 'version = 1; rules = ( { name = "new"; match = { }; action = "online_kernel"; } );')
+    checks.equal("a new policy", rig.ctl("reload").status, 0)
+    late = rig.ctl("explain", "2000", "--json").json
+    checks.expect(late["decided"] and late["action"] == "online_kernel" and late["rule"]["name"] == "even" and "even" in late["reason"] and
+                  late["balance"] == then and late["time_usec"] == explained["time_usec"], "what was decided by a policy that is no more", late)
+    rig.file("policy.conf", policy)
+    rig.ctl("reload")
+    checks.equal("more blocks than the daemon explains at a time", len(rig.ctl("explain", "device:dax0.0", "--json").json), 1061)
+    text = rig.ctl("explain", "all", uid=NOBODY)
+    checks.equal("neighbours are explained together", [line.split(" (")[0] for line in text.out.splitlines() if line.startswith("block")],
+                 ["blocks 0-31", "blocks 40-1100", "blocks 2000-2003", "blocks 3000-3063"])
+    checks.equal("add:2", [x["block"] for x in rig.ctl("explain", "add:2", "--json").json], [2000, 2001, 2002, 2003])
+
+    memhpd.do("remove 2000-2003")
+    memhpd.process.wait_for("2000-2003.*unplugged")
+    gone = rig.ctl("explain", "2001", "--json", uid=NOBODY)
+    checks.equal("memory that is gone: exit 0", (gone.status, gone.err), (0, ""))
+    checks.equal("… what was decided then", [gone.json[key] for key in ("block", "state", "action", "zone", "device", "source", "add", "decided", "as_wanted")],
+                 [2001, "gone", "online_kernel", "Normal", "PNP0C80:01", "dimm", 2, True, None])
+    checks.equal("… by which rule, and with which figures", (gone.json["rule"], gone.json["balance"]), (explained["rule"], then))
+    checks.equal("… and its past", [r["event"] for r in gone.json["past"]], ["onlined", "removed"])
+    for selector in ("2000-2003", "1999-2004", "device:PNP0C80:01", "add:2"):
+        text = rig.ctl("explain", selector).out
+        checks.has(f"{selector}: in words", text, "blocks 2000-2003 (", "), no longer there\n", "past: 2", "unplugged\n")
+    checks.has("beside what is there", rig.ctl("explain", "1100-3000").out, "block 1100 (", "blocks 2000-2003 (", "block 3000 (")
+    nothing = rig.ctl("explain", "5000")
+    checks.expect(nothing.status == 1 and nothing.out == "" and nothing.err == "memhpctl: 5000: no memory block matches, and none did since boot\n",
+                  "what never was", nothing)
+
+
+def case_ctl_explain_without_a_daemon(checks, rig):
+    """What a daemon that was killed knew of memory that is gone."""
+    rig.start_bus()
+    memhpd = rig.start_memhpd(policy=TWO_RULES, setup="boot 0-31 0; dimm PNP0C80:01 32-33 1")
+    memhpd.process.wait_for("2 blocks 32-33")
+    memhpd.do("remove 32-33")
+    memhpd.process.wait_for("unplugged")
+    root = memhpd.root
+    # It saves in its own time, and at its end; the tree must stay.
+    end = time.monotonic() + 60
+    while [r["event"] for r in rig.ctl("--sysroot", root, "history", "--json").json] != ["onlined", "removed"]:
+        assert time.monotonic() < end, "never saved"
+        time.sleep(0.05)
+    memhpd.process.kill(signal.SIGKILL)
+    memhpd.process.rest()
+    rig.run("mkdir", "-p", f"{root}/etc/memhp")
+    rig.run("cp", f"{rig.folder}/policy.conf", f"{root}/etc/memhp/memhpd.conf")
+    gone = rig.ctl("--sysroot", root, "explain", "33", "--json")
+    checks.equal("from its file", (gone.status, gone.json["state"], gone.json["action"], gone.json["rule"]["name"]), (0, "gone", "online_movable", "all"))
+    shutil.rmtree(root.rsplit("/", 1)[0], ignore_errors=True)
 
 
 def case_ctl_hold(checks, rig):

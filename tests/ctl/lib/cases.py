@@ -240,7 +240,8 @@ def case_show(checks, ctl):
     checks.equal("JSON of one block is a list", result.json, [{
         "block": 33, "start": 33 * BLOCK, "size": BLOCK, "state": "online", "removable": True, "nodes": [1],
         "zones": ["Movable"], "source": "dimm", "device": "PNP0C80:01",
-        "evidence": {"firmware_node": "PNP0C80:01", "iomem": "System RAM", "machine": "plain"}}])
+        "evidence": {"firmware_node": "PNP0C80:01", "iomem": "System RAM", "machine": "plain"},
+        "add": None, "decision": None}])
     evidence = ctl.run("show", "64", "--json", tree=tree).json[0]["evidence"]
     checks.equal("evidence from /proc/iomem", evidence["iomem"], "System RAM (kmem) in dax0.0 in Persistent Memory")
     checks.has("a block for people", ctl.run("show", "64", tree=tree).out, "block 64\n",

@@ -110,7 +110,7 @@ class System:
 
     def show(self):
         keys = ("block", "start", "size", "state", "removable", "nodes", "zones", "source", "device", "evidence")
-        return [{k: b[k] for k in keys} for b in self.blocks]
+        return [{**{k: b[k] for k in keys}, "add": None, "decision": None} for b in self.blocks]
 
     def ranges(self, merge=True):
         keys = ("state", "removable", "nodes", "zones", "source", "device")
