@@ -32,6 +32,8 @@ enum status client_call(struct client *c, const char *path, const char *interfac
 
 /* What a method of the manager answers that only looks, and a property. The value is to be released with json_decref(). */
 enum status client_ask(struct client *c, const char *method, json_t **ret, const char *types, ...);
+/* The same without a complaint. */
+bool client_ask_quietly(struct client *c, const char *method, json_t **ret, const char *types, ...);
 enum status client_get(struct client *c, const char *path, const char *interface, const char *property, json_t **ret);
 /* As client_call(), of a method of the manager, with arguments that a function appends: it may be called twice. */
 typedef int (*client_fill)(sd_bus_message *m, void *userdata);

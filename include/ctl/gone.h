@@ -3,6 +3,7 @@
 
 /* Memory that was unplugged: what was decided about it while it was there. */
 
+#include "ctl/explanation.h"
 #include "ctl/reports.h"
 #include "ctl/run.h"
 
@@ -11,10 +12,12 @@ struct gone_run {
         uint32_t first, last;
         size_t *reports; /* which of them are about it, the oldest first */
         size_t n;
+        size_t explanation;
 };
 
 struct gone {
         struct reports reports;
+        struct explanations explanations;
         struct gone_run *runs;
         size_t n, capacity;
         uint64_t block_size;
@@ -27,5 +30,5 @@ enum status gone_read(struct gone *g, const struct options *o, struct client *c,
 void gone_done(struct gone *g);
 
 void gone_print(const struct gone *g, const struct options *o);
-/* An object each, as "explain" has them, with "state":"gone". */
+/* An object each, as "explain" has them, with "state":"removed". */
 void gone_append_json(const struct gone *g, json_t *array);

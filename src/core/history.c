@@ -108,16 +108,6 @@ bool report_next_run(const char **p, struct tally_run *ret) {
         return true;
 }
 
-bool report_next_run(const char **p, uint32_t *ret_first, uint32_t *ret_last) {
-        struct tally_run run;
-
-        if (!next_run(p, &run))
-                return false;
-        *ret_first = run.first;
-        *ret_last = run.last;
-        return true;
-}
-
 bool report_has_block(const struct report *r, uint32_t block) {
         const char *p = r->blocks;
         struct tally_run run;

@@ -8,6 +8,8 @@
 
 /* What the daemon answers at a time: explanations, and offline blocks whose candidates it looks up. */
 #define PART 1024
+/* With every rule for each of them, so that there may be a thousand rules. */
+#define PART_WITH_RULES 64
 
 void answers_done(struct answers *a) {
         free(a->runs);
@@ -182,15 +184,15 @@ static size_t take_part(const struct answers *a, size_t run, const json_t *expla
         return run;
 }
 
-/* "32-39,48" of at most PART blocks and a selector's length; moves on to where the next part begins. */
-static char *next_part(const struct answers *a, size_t *run, uint32_t *next) {
+/* "32-39,48" of at most so many blocks, and of a selector's length; moves on to where the next part begins. */
+static char *next_part(const struct answers *a, size_t *run, uint32_t *next, size_t left) {
         char *text = NULL;
-        size_t size, left = PART;
+        size_t size;
         FILE *f = open_memstream(&text, &size);
 
         if (!f)
                 out_of_memory();
-        for (unsigned n = 0; *run < a->n && left > 0 && n < 8; n++) {
+        for (unsigned n = 0; *run < a->n && left > 0 && n < 32; n++) {
                 uint32_t first = MAX(*next, a->runs[*run].block.index), last = a->runs[*run].last;
 
                 if (last - first >= left)
@@ -213,7 +215,7 @@ enum status answers_explain(const struct answers *a, struct client *c, bool all_
         uint32_t next = 0;
 
         while (run < a->n && s == STATUS_DONE) {
-                _cleanup_free_ char *part = next_part(a, &run, &next);
+                _cleanup_free_ char *part = next_part(a, &run, &next, all_rules ? PART_WITH_RULES : PART);
                 json_auto_t *explanations = NULL;
 
                 s = client_ask(c, "Explain", &explanations, "sb", part, (int) all_rules);

@@ -271,6 +271,20 @@ enum status client_get(struct client *c, const char *path, const char *interface
         return s == STATUS_DONE ? client_take(c, reply, ret) : s;
 }
 
+bool client_ask_quietly(struct client *c, const char *method, json_t **ret, const char *types, ...) {
+        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+        va_list ap;
+        int r;
+
+        va_start(ap, types);
+        r = call_once(c, NULL, NULL, method, false, types, ap, &error, &reply);
+        va_end(ap);
+        if (r >= 0)
+                *ret = client_read_json(reply);
+        return r >= 0 && *ret;
+}
+
 enum status client_ask(struct client *c, const char *method, json_t **ret, const char *types, ...) {
         _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;

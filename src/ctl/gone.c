@@ -4,7 +4,6 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "ctl/explanation.h"
 #include "ctl/moment.h"
 
 /* Where something begins, or has just ended: between two of them all blocks are alike. */
@@ -80,6 +79,31 @@ static void add_run(struct gone *g, uint64_t first, uint64_t last) {
         g->runs[g->n++] = run;
 }
 
+/* What was decided last, before it went; else what else there is. */
+static const struct report *last_decision(const struct gone *g, const struct gone_run *run) {
+        for (size_t i = run->n; i > 0; i--)
+                if (report_is_decision(&g->reports.items[run->reports[i - 1]]))
+                        return &g->reports.items[run->reports[i - 1]];
+        return &g->reports.items[run->reports[run->n - 1]];
+}
+
+/* The daemon remembers more of it than the journal tells, if it remembers it. */
+static void explain_run(struct gone *g, struct client *c, struct gone_run *run, bool all_rules) {
+        _cleanup_free_ char *number = format_text("%" PRIu32, run->first);
+        const struct report *report = last_decision(g, run);
+        struct explanation *x = explanations_add(&g->explanations);
+        json_auto_t *answers = NULL;
+
+        run->explanation = g->explanations.n - 1;
+        x->block = (struct block) { .index = run->first, .start = run->first * g->block_size, .size = g->block_size };
+        explanation_set_report(x, report, all_rules);
+        if (!c || !client_ask_quietly(c, "Explain", &answers, "sb", number, (int) all_rules))
+                return;
+        if (json_integer_value(json_object_get(json_array_get(answers, 0), "add")) == report->add &&
+            strcmp(json_get_text(json_array_get(answers, 0), "state"), "removed") == 0)
+                explanation_set_answer(x, json_array_get(answers, 0), all_rules);
+}
+
 /* All blocks that are named by their numbers. */
 static bool all_are_there(const struct selector *s, const struct run *there, size_t n_there) {
         uint64_t named = 0, found = 0;
@@ -119,6 +143,8 @@ enum status gone_read(struct gone *g, const struct options *o, struct client *c,
                         continue;
                 add_run(g, first, last);
         }
+        for (size_t i = 0; i < g->n; i++)
+                explain_run(g, c, &g->runs[i], o->all);
         return STATUS_DONE;
 }
 
@@ -126,16 +152,9 @@ void gone_done(struct gone *g) {
         for (size_t i = 0; i < g->n; i++)
                 free(g->runs[i].reports);
         free(g->runs);
+        explanations_done(&g->explanations);
         reports_done(&g->reports);
         *g = (struct gone) {};
-}
-
-/* What was decided last, before it went; else what else there is. */
-static const struct report *last_decision(const struct gone *g, const struct gone_run *run) {
-        for (size_t i = run->n; i > 0; i--)
-                if (g->reports.items[run->reports[i - 1]].outcome != OUTCOME_GONE)
-                        return &g->reports.items[run->reports[i - 1]];
-        return &g->reports.items[run->reports[run->n - 1]];
 }
 
 void gone_print(const struct gone *g, const struct options *o) {
@@ -147,6 +166,7 @@ void gone_print(const struct gone *g, const struct options *o) {
                 printf("%s%s %s (%s, %s), no longer there\n", i ? "\n" : "", r->last > r->first ? "blocks" : "block",
                        run_format_blocks(&run, blocks), run_format_address(&run, g->block_size, address),
                        format_bytes(run_size(&run, g->block_size), o->bytes, size));
+                explanation_print(&g->explanations.items[r->explanation]);
                 for (size_t k = 0; k < r->n; k++) {
                         const struct report *report = &g->reports.items[r->reports[k]];
 
@@ -156,22 +176,12 @@ void gone_print(const struct gone *g, const struct options *o) {
 }
 
 static json_t *json_run(const struct gone *g, const struct gone_run *r) {
-        const struct report *last = last_decision(g, r);
+        json_t *object = explanation_to_json(&g->explanations.items[r->explanation]), *past = json_new_array();
         struct run run = { .block.index = r->first, .last = r->last };
-        json_t *object = report_to_json(last), *past = json_new_array();
         char blocks[RUN_TEXT_MAX];
 
-        json_set(object, "block", json_unsigned(r->first));
         json_set(object, "blocks", json_text(run_format_blocks(&run, blocks)));
-        json_set(object, "n_blocks", json_unsigned((uint64_t) r->last - r->first + 1));
-        json_set(object, "state", json_text("gone"));
-        json_set(object, "why", json_text(last->text));
-        json_set(object, "reason", json_text(last->text));
-        json_set(object, "now", json_text("no longer there"));
-        json_set(object, "as_wanted", json_null());
-        json_set(object, "decided", json_true());
-        json_set(object, "evidence", json_null());
-        json_set(object, "caveat", json_null());
+        json_set(object, "state", json_text("removed"));
         for (size_t i = 0; i < r->n; i++)
                 json_add(past, report_to_json(&g->reports.items[r->reports[i]]));
         json_set(object, "past", past);

@@ -125,15 +125,9 @@ static void get_text(const json_t *object, const char *key, char *ret, size_t si
         snprintf(ret, size, "%s", json_string_value(json_object_get(object, key)) ?: "");
 }
 
-static int kind_from_string(const char *s) {
-        for (enum report_kind k = 0; k < _REPORT_KIND_MAX; k++)
-                if (strcmp(report_kind_to_string(k), s) == 0)
-                        return k;
-        return -EINVAL;
-}
-
 /* Enumerations are ints of one size, but the functions are not of one type. */
 #define WORD(type) static int type##_word(const char *s) { return (int) type##_from_string(s); }
+WORD(report_kind)
 WORD(source)
 WORD(action)
 WORD(reason)
@@ -169,7 +163,7 @@ void report_from_json(const json_t *object, struct report *ret) {
         *ret = (struct report) {
                 .id = get_number(object, "id"),
                 .usec = get_number(object, "time_usec"),
-                .kind = (enum report_kind) get_word(object, "event", kind_from_string, REPORT_CHANGED),
+                .kind = (enum report_kind) get_word(object, "event", report_kind_word, REPORT_CHANGED),
                 .priority = (int) get_number(object, "priority"),
                 .add = (uint32_t) get_number(object, "add"),
                 .source = (enum source) get_word(object, "source", source_word, SOURCE_UNKNOWN),
@@ -186,8 +180,15 @@ void report_from_json(const json_t *object, struct report *ret) {
         get_text(object, "blocks", ret->blocks, sizeof(ret->blocks));
         get_text(object, "device", ret->device, sizeof(ret->device));
         get_text(object, "message", ret->text, sizeof(ret->text));
+        get_text(object, "why", ret->why, sizeof(ret->why));
         get_text(rule, "name", ret->rule, sizeof(ret->rule));
         get_text(rule, "file", ret->file, sizeof(ret->file));
+}
+
+static json_t *json_percent(uint64_t movable, uint64_t kernel) {
+        uint64_t percent = balance_percent(movable, kernel);
+
+        return percent != UINT64_MAX ? json_unsigned(percent) : json_null();
 }
 
 json_t *json_balance(const struct balance *b) {
@@ -199,8 +200,10 @@ json_t *json_balance(const struct balance *b) {
         json_set(object, "movable", json_unsigned(b->movable));
         json_set(object, "kernel", json_unsigned(b->kernel));
         json_set(object, "added", json_unsigned(b->added));
-        json_set(object, "node", b->node >= 0 ? json_integer(b->node) : json_null());
+        json_set(object, "percent_before", json_percent(b->movable - MIN(b->added, b->movable), b->kernel));
+        json_set(object, "percent_after", json_percent(b->movable, b->kernel));
         json_set(object, "limit_percent", json_unsigned(b->ratio));
+        json_set(object, "node", b->node >= 0 ? json_integer(b->node) : json_null());
         json_set(object, "hot_counted", json_boolean(b->hot_counted));
         return object;
 }
@@ -230,6 +233,7 @@ json_t *report_to_json(const struct report *r) {
         json_set(object, "outcome", json_text(outcome_to_string(r->outcome)));
         json_set(object, "zone", r->zone >= 0 ? json_text(zone_to_string(r->zone)) : json_null());
         json_set(object, "errno", r->error ? json_integer(-r->error) : json_null());
+        json_set(object, "why", json_name(r->why));
         json_set(object, "balance", json_balance(&r->balance));
         json_set(object, "message", json_text(r->text));
         return object;

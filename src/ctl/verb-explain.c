@@ -1,14 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include <errno.h>
-#include <inttypes.h>
 #include <string.h>
 
-#include "core/format.h"
-#include "core/judgement.h"
 #include "ctl/around.h"
 #include "ctl/explanation.h"
 #include "ctl/gone.h"
-#include "ctl/moment.h"
 #include "ctl/policy.h"
 #include "ctl/verb.h"
 
@@ -25,10 +20,14 @@ static bool source_matters(const struct policy *p, const struct decision *d) {
 }
 
 /* What it means that the source is unknown; NULL if it means nothing. */
-static const char *find_caveat(const struct policy *p, const struct fact *fact, const struct decision *d) {
+static const char *find_caveat(const struct policy *p, const struct surroundings *s, const struct fact *fact) {
         const struct evidence *e = &fact->evidence;
+        struct decision d;
 
-        if (fact->block.source != SOURCE_UNKNOWN || !source_matters(p, d))
+        if (fact->block.source != SOURCE_UNKNOWN)
+                return NULL;
+        policy_want(p, &fact->block, s, &d);
+        if (!source_matters(p, &d))
                 return NULL;
         if (!e->iomem || e->iomem->hidden)
                 return "the source is unknown only because /proc/iomem does not tell it here, so that rules with a source "
@@ -39,121 +38,13 @@ static const char *find_caveat(const struct policy *p, const struct fact *fact, 
         return "nothing tells where it came from, so that rules with a source were passed over";
 }
 
-static json_t *json_rules(const struct policy *p, const struct surroundings *s, const struct block *b, const struct decision *d) {
-        json_t *array = json_new_array();
-
-        for (size_t i = 0; i < p->n_rules; i++) {
-                json_t *rule = json_rule(&p->rules[i]);
-                enum match_key key;
-                bool matches = match_block(&p->rules[i].match, b, s->platforms, &key);
-
-                if (!rule_is_reached(d, i)) {
-                        json_set(rule, "result", json_text("not-reached"));
-                        json_set(rule, "failed", json_null());
-                } else {
-                        json_set(rule, "result", json_text(matches ? "match" : "no-match"));
-                        json_set(rule, "failed", matches ? json_null() : json_text(match_key_to_string(key)));
-                }
-                json_add(array, rule);
-        }
-        return array;
-}
-
-/* By the policy of the files, with the figures of now. */
-static void judge_fact(const struct policy *p, const struct surroundings *s, const struct fact *fact, struct explanation *x,
-                       bool all_rules) {
-        struct judgement j;
-
-        judge(p, s, &fact->block, &j);
-        explanation_set_fact(x, fact);
-        x->decision = decision_new(action_to_string(j.decision.action), j.zone ?: "",
-                                   j.decision.rule >= 0 ? json_rule(&p->rules[j.decision.rule]) : json_null(), j.reason, j.outcome,
-                                   j.asked ? json_boolean(j.as_wanted) : json_null());
-        json_set(x->decision, "balance", json_balance(&j.decision.balance));
-        x->caveat = find_caveat(p, fact, &j.decision);
-        if (all_rules)
-                x->rules = json_rules(p, s, &fact->block, &j.decision);
-}
-
-/* ---- for people --------------------------------------------------------------------------------------------------- */
-
-/* What the block has where the rule asks for something else. */
-static char *format_condition(const struct block *b, const char *key) {
-        _cleanup_free_ char *nodes = format_nodes(&b->nodes);
-        char size[FORMAT_SIZE_MAX];
-        enum match_key k = 0;
-
-        while (k < _MATCH_MAX && strcmp(match_key_to_string(k), key) != 0)
-                k++;
-        switch (k) {
-        case MATCH_SOURCE:
-                return format_text("source is %s", source_to_string(b->source));
-        case MATCH_NODE:
-                return format_text("node is %s", *nodes ? nodes : "unknown");
-        case MATCH_ADDRESS:
-                return format_text("address is 0x%" PRIx64, b->start);
-        case MATCH_SIZE:
-                return b->device_size ? format_text("the device's size is %s", format_size(b->device_size, size))
-                                      : format_text("the device's size is unknown");
-        case MATCH_DEVICE:
-                return format_text("device is %s", *b->device ? b->device : "unknown");
-        case MATCH_TIER:
-                return b->tier >= 0 ? format_text("memory tier is %d", b->tier) : format_text("memory tier is unknown");
-        default:
-                return format_text("%s differs", key);
-        }
-}
-
-static void print_rules(const struct explanation *x) {
-        json_t *rule;
-        size_t i;
-
-        json_array_foreach(x->rules, i, rule) {
-                const char *name = decision_text(rule, "name"), *file = decision_text(rule, "file"), *result = decision_text(rule, "result");
-                long long line = (long long) json_integer_value(json_object_get(rule, "line"));
-
-                if (strcmp(result, "not-reached") == 0)
-                        print_field("not reached", "rule \"%s\" (%s:%lld)", name, file, line);
-                else if (strcmp(result, "no-match") == 0) {
-                        _cleanup_free_ char *condition = format_condition(&x->block, decision_text(rule, "failed"));
-
-                        print_field("no match", "rule \"%s\" (%s:%lld): %s", name, file, line, condition);
-                }
-        }
-}
-
 static void print_run(const struct explanation *x, uint32_t last, uint64_t block_size, const struct options *o) {
-        const struct block *b = &x->block;
-        const char *zone = decision_text(x->decision, "zone");
-        const json_t *time = json_object_get(x->decision, "time_usec");
-        struct run run = { .block = *b, .last = last };
-        char blocks[RUN_TEXT_MAX], address[RUN_TEXT_MAX], size[SIZE_TEXT_MAX], when[MOMENT_TEXT_MAX];
-        _cleanup_free_ char *nodes = format_nodes(&b->nodes);
+        struct run run = { .block = x->block, .last = last };
+        char blocks[RUN_TEXT_MAX], address[RUN_TEXT_MAX], size[SIZE_TEXT_MAX];
 
-        printf("%s %s (%s, %s)\n", last > b->index ? "blocks" : "block", run_format_blocks(&run, blocks),
+        printf("%s %s (%s, %s)\n", last > x->block.index ? "blocks" : "block", run_format_blocks(&run, blocks),
                run_format_address(&run, block_size, address), format_bytes(run_size(&run, block_size), o->bytes, size));
-        print_field("action", "%s", decision_text(x->decision, "action"));
-        if (*zone)
-                print_field("zone", "%s", zone);
-        print_field("reason", "%s", decision_text(x->decision, "reason"));
-        if (json_is_integer(time))
-                print_field("decided", "%s", moment_format((uint64_t) json_integer_value(time), when));
-        print_field("now", "%s", decision_text(x->decision, "now"));
-        print_field("source", "%s%s%s", source_to_string(b->source), *b->device ? ", device " : "", b->device);
-        print_field("evidence", "%s", x->evidence);
-        print_field("node", "%s", *nodes ? nodes : "unknown");
-        if (x->add)
-                print_field("hot-add", "%" PRIu32, x->add);
-        if (x->caveat)
-                print_field("caveat", "%s", x->caveat);
-        print_rules(x);
-}
-
-/* Is everything that is told of b what is told of a? */
-static bool same_answer(const struct explanation *a, const struct explanation *b) {
-        return !block_compare(&a->block, &b->block) && a->block.tier == b->block.tier && a->block.device_size == b->block.device_size &&
-               a->add == b->add && strcmp(a->evidence, b->evidence) == 0 && json_equal(a->decision, b->decision) &&
-               a->caveat == b->caveat && (!a->rules || json_equal(a->rules, b->rules));
+        explanation_print(x);
 }
 
 static void print_text(const struct explanations *e, uint64_t block_size, const struct options *o) {
@@ -161,7 +52,7 @@ static void print_text(const struct explanations *e, uint64_t block_size, const 
                 size_t k = i + 1;
 
                 while (k < e->n && e->items[k].block.index == e->items[k - 1].block.index + UINT64_C(1) &&
-                       same_answer(&e->items[i], &e->items[k]))
+                       explanation_equal(&e->items[i], &e->items[k]))
                         k++;
                 if (i)
                         putchar('\n');
@@ -170,34 +61,11 @@ static void print_text(const struct explanations *e, uint64_t block_size, const 
         }
 }
 
-/* ---- JSON --------------------------------------------------------------------------------------------------------- */
-
-static json_t *json_explanation(const struct explanation *x) {
-        const char *why = decision_text(x->decision, "reason"), *now = decision_text(x->decision, "now");
-        _cleanup_free_ char *reason = format_text("%s; %s", why, now);
-        const struct block *b = &x->block;
-        json_t *object = json_new_object();
-
-        json_set(object, "block", json_unsigned(b->index));
-        json_set(object, "state", json_text(block_state_to_string(b->state)));
-        json_object_update(object, x->decision);
-        json_set(object, "reason", json_text(reason));
-        json_set(object, "why", json_text(why));
-        json_set(object, "source", json_text(source_to_string(b->source)));
-        json_set(object, "device", json_name(b->device));
-        json_set(object, "add", x->add ? json_unsigned(x->add) : json_null());
-        json_set(object, "evidence", json_incref(x->evidence_json));
-        json_set(object, "caveat", x->caveat ? json_text(x->caveat) : json_null());
-        if (x->rules)
-                json_set(object, "rules", json_incref(x->rules));
-        return object;
-}
-
 static void print_json(const struct explanations *e, const struct gone *gone, bool single) {
         json_auto_t *root = json_new_array();
 
         for (size_t i = 0; i < e->n; i++)
-                json_add(root, json_explanation(&e->items[i]));
+                json_add(root, explanation_to_json(&e->items[i]));
         gone_append_json(gone, root);
         /* Whether it is an object or an array follows from what was asked, not from what happens to be there. */
         json_print(single ? json_array_get(root, 0) : root);
@@ -274,8 +142,13 @@ static enum status explain_directly(const struct options *o, const char *selecto
                 s = around_read(o->sysroot, around);
         if (s != STATUS_DONE)
                 return s;
-        while (facts_next(&facts, &fact))
-                judge_fact(policy, around, &fact, explanations_add(&list), o->all);
+        while (facts_next(&facts, &fact)) {
+                struct explanation *x = explanations_add(&list);
+
+                explanation_set_fact(x, &fact);
+                explanation_set_judgement(x, policy, around, o->all);
+                x->caveat = find_caveat(policy, around, &fact);
+        }
         s = read_gone(&gone, o, &facts, &list);
         print(&list, &gone, &facts.selector, facts.block_size, o);
         if (!o->json && list.n > 0)

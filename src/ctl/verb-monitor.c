@@ -34,12 +34,8 @@ struct monitor {
 
 /* ---- a line for each ---------------------------------------------------------------------------------------------- */
 
-static const char *get_text(const json_t *object, const char *key) {
-        return json_string_value(json_object_get(object, key)) ?: "";
-}
-
 static long long get_number(const json_t *object, const char *key) {
-        return (long long) json_integer_value(json_object_get(object, key));
+        return (long long) json_get_integer(object, key);
 }
 
 static char *format_blocks(const json_t *line) {
@@ -52,16 +48,16 @@ static char *format_change(const json_t *line) {
         _cleanup_free_ char *blocks = format_blocks(line);
         const char *zone = json_string_value(json_array_get(json_object_get(line, "zones"), 0));
 
-        if (strcmp(get_text(line, "state"), "online") != 0)
+        if (strcmp(json_get_text(line, "state"), "online") != 0)
                 zone = NULL;
-        return format_text("%s: %s%s%s", blocks, get_text(line, "state"), zone ? " in " : "", zone ?: "");
+        return format_text("%s: %s%s%s", blocks, json_get_text(line, "state"), zone ? " in " : "", zone ?: "");
 }
 
 static char *format_add(const json_t *line) {
         _cleanup_free_ char *blocks = format_blocks(line);
 
         return format_text("hot-add %lld (%s %s, %s) is complete: %lld blocks online, %lld offline, %lld failed", get_number(line, "add"),
-                           get_text(line, "source"), get_text(line, "device"), blocks, get_number(line, "online"),
+                           json_get_text(line, "source"), json_get_text(line, "device"), blocks, get_number(line, "online"),
                            get_number(line, "offline"), get_number(line, "failed"));
 }
 
@@ -75,21 +71,21 @@ static char *format_line(const char *event, const json_t *line) {
         _cleanup_free_ char *rest = NULL;
 
         if (strcmp(event, "connected") == 0 || strcmp(event, "disconnected") == 0)
-                return format_text("%s", get_text(line, "message"));
+                return format_text("%s", json_get_text(line, "message"));
         if (strcmp(event, "decided") == 0)
-                return format_text("%s", get_text(json_object_get(line, "report"), "message"));
+                return format_text("%s", json_get_text(json_object_get(line, "report"), "message"));
         if (strcmp(event, "block-changed") == 0)
                 return format_change(line);
         if (strcmp(event, "add-completed") == 0)
                 return format_add(line);
         if (strcmp(event, "job-changed") == 0)
-                return format_text("job %lld (%s) is %s: %lld of %lld blocks, %lld failed", get_number(line, "id"), get_text(line, "kind"),
-                                   get_text(line, "state"), get_number(line, "done"), get_number(line, "blocks"),
+                return format_text("job %lld (%s) is %s: %lld of %lld blocks, %lld failed", get_number(line, "id"), json_get_text(line, "kind"),
+                                   json_get_text(line, "state"), get_number(line, "done"), get_number(line, "blocks"),
                                    get_number(line, "failed"));
         if (strcmp(event, "policy-reloaded") == 0)
                 return format_policy(line);
         if (strcmp(event, "alert") == 0)
-                return format_text("%s: %s%s", get_text(line, "alert"), get_text(line, "message"),
+                return format_text("%s: %s%s", json_get_text(line, "alert"), json_get_text(line, "message"),
                                    json_is_true(json_object_get(line, "raised")) ? "" : " (over)");
         rest = json_dumps(json_object_get(line, "arguments"), JSON_COMPACT | JSON_ENCODE_ANY);
         return format_text("%s", rest ?: "");

@@ -15,10 +15,10 @@ static void print_decision(const struct explanation *x) {
                 print_field("hot-add", "%" PRIu32, x->add);
         if (!json_is_true(json_object_get(x->decision, "decided")))
                 return;
-        print_field("decision", "%s", decision_text(x->decision, "action"));
+        print_field("decision", "%s", json_get_text(x->decision, "action"));
         if (json_is_integer(time))
                 print_field("decided", "%s", moment_format((uint64_t) json_integer_value(time), when));
-        print_field("reason", "%s", decision_text(x->decision, "reason"));
+        print_field("reason", "%s", json_get_text(x->decision, "reason"));
 }
 
 static void print_block(const struct explanation *x, uint64_t block_size, const struct options *o) {

@@ -7,16 +7,6 @@
 #include "ctl/reports.h"
 #include "ctl/verb.h"
 
-static uint64_t get_number(const json_t *status, const char *key) {
-        json_int_t value = json_integer_value(json_object_get(status, key));
-
-        return value > 0 ? (uint64_t) value : 0;
-}
-
-static const char *get_text(const json_t *object, const char *key) {
-        return json_string_value(json_object_get(object, key)) ?: "";
-}
-
 static const char *plural(uint64_t n) {
         return n == 1 ? "" : "s";
 }
@@ -71,7 +61,7 @@ static enum status read_status(struct client *c, json_t **ret) {
 
 static void print_policy(const json_t *status) {
         _cleanup_free_ char *files = format_text("%s", "");
-        uint64_t n = get_number(status, "rules");
+        uint64_t n = json_get_unsigned(status, "rules");
         json_t *file;
         size_t i;
 
@@ -86,25 +76,25 @@ static void print_policy(const json_t *status) {
 
 static void print_memory(const json_t *status, bool bytes) {
         char online[SIZE_TEXT_MAX], offline[SIZE_TEXT_MAX], size[SIZE_TEXT_MAX];
-        uint64_t n = get_number(status, "blocks");
+        uint64_t n = json_get_unsigned(status, "blocks");
         json_t *source;
         size_t i;
 
-        print_field("memory", "%s online, %s offline; %llu block%s of %s", format_bytes(get_number(status, "online"), bytes, online),
-                    format_bytes(get_number(status, "offline"), bytes, offline), (unsigned long long) n, plural(n),
-                    format_bytes(get_number(status, "block_size"), bytes, size));
+        print_field("memory", "%s online, %s offline; %llu block%s of %s", format_bytes(json_get_unsigned(status, "online"), bytes, online),
+                    format_bytes(json_get_unsigned(status, "offline"), bytes, offline), (unsigned long long) n, plural(n),
+                    format_bytes(json_get_unsigned(status, "block_size"), bytes, size));
         json_array_foreach(json_object_get(status, "sources"), i, source) {
-                uint64_t on = get_number(source, "online"), off = get_number(source, "offline");
+                uint64_t on = json_get_unsigned(source, "online"), off = json_get_unsigned(source, "offline");
 
-                print_field(i ? "" : "sources", "%s: %s%s%s%s%s", get_text(source, "source"),
+                print_field(i ? "" : "sources", "%s: %s%s%s%s%s", json_get_text(source, "source"),
                             on ? format_bytes(on, bytes, online) : "", on ? " online" : "", on && off ? ", " : "",
                             off ? format_bytes(off, bytes, offline) : "", off ? " offline" : "");
         }
 }
 
 static void print_blocks(const json_t *status) {
-        uint64_t pending = get_number(status, "pending"), retrying = get_number(status, "retrying"),
-                 failed = get_number(status, "failed"), hands_off = get_number(status, "hands_off");
+        uint64_t pending = json_get_unsigned(status, "pending"), retrying = json_get_unsigned(status, "retrying"),
+                 failed = json_get_unsigned(status, "failed"), hands_off = json_get_unsigned(status, "hands_off");
 
         if (retrying)
                 print_field_in(COLOUR_NOTICE, "pending", "%llu block%s, %llu of them to be tried again", (unsigned long long) pending,
@@ -125,18 +115,18 @@ static void print_blocks(const json_t *status) {
 
 static void print_holds(const json_t *status) {
         const json_t *holds = json_object_get(status, "holds");
-        uint64_t held = get_number(status, "held");
+        uint64_t held = json_get_unsigned(status, "held");
         json_t *hold;
         size_t i;
 
         if (json_array_size(holds) == 0)
                 print_field("holds", "none");
         json_array_foreach(holds, i, hold) {
-                const char *reason = get_text(hold, "reason");
+                const char *reason = json_get_text(hold, "reason");
                 _cleanup_free_ char *left = hold_format_left(hold);
 
-                print_field_in(COLOUR_NOTICE, i ? "" : "holds", "%llu: %s, %s%s%s", (unsigned long long) get_number(hold, "id"),
-                               get_text(hold, "selector"), left, *reason ? ": " : "", reason);
+                print_field_in(COLOUR_NOTICE, i ? "" : "holds", "%llu: %s, %s%s%s", (unsigned long long) json_get_unsigned(hold, "id"),
+                               json_get_text(hold, "selector"), left, *reason ? ": " : "", reason);
         }
         if (held)
                 print_field_in(COLOUR_NOTICE, "", "%llu block%s wait%s", (unsigned long long) held, plural(held), held == 1 ? "s" : "");
@@ -144,8 +134,8 @@ static void print_holds(const json_t *status) {
 
 /* Who else brings memory online. */
 static void print_rivals(const json_t *status) {
-        uint64_t lost = get_number(json_object_get(status, "counters"), "lost_races");
-        const char *word = get_text(status, "auto_online_blocks");
+        uint64_t lost = json_get_unsigned(json_object_get(status, "counters"), "lost_races");
+        const char *word = json_get_text(status, "auto_online_blocks");
         bool delegated = json_is_true(json_object_get(status, "delegated"));
         bool kernel = *word && strcmp(word, "offline") != 0 && !delegated;
 
@@ -163,13 +153,13 @@ static void print_rivals(const json_t *status) {
 
 static void print_counters(const json_t *status) {
         const json_t *c = json_object_get(status, "counters");
-        uint64_t overflows = get_number(c, "overflows"), adds = get_number(status, "adds"), jobs = get_number(status, "jobs");
+        uint64_t overflows = json_get_unsigned(c, "overflows"), adds = json_get_unsigned(status, "adds"), jobs = json_get_unsigned(status, "jobs");
 
         if (jobs)
                 print_field("jobs", "%llu", (unsigned long long) jobs);
         print_field("hot-adds", "%llu since boot", (unsigned long long) adds);
-        print_field("so far", "%llu writes, %llu blocks brought online, %llu failed", (unsigned long long) get_number(c, "writes"),
-                    (unsigned long long) get_number(c, "onlined"), (unsigned long long) get_number(c, "failed"));
+        print_field("so far", "%llu writes, %llu blocks brought online, %llu failed", (unsigned long long) json_get_unsigned(c, "writes"),
+                    (unsigned long long) json_get_unsigned(c, "onlined"), (unsigned long long) json_get_unsigned(c, "failed"));
         if (overflows)
                 print_field_in(COLOUR_NOTICE, "overflows", "%llu: events were lost, and everything was looked at again",
                                (unsigned long long) overflows);
@@ -191,7 +181,7 @@ static void print_text(const json_t *status, const struct options *o) {
         bool ready = json_is_true(json_object_get(status, "ready"));
 
         fputs("memhpd ", stdout);
-        print_safe(stdout, get_text(status, "version"));
+        print_safe(stdout, json_get_text(status, "version"));
         printf(": %s%s%s\n", colour_begin(ready ? COLOUR_GOOD : COLOUR_NOTICE),
                ready ? "running" : "starting, it takes its first look", colour_end());
         print_policy(status);

@@ -203,6 +203,7 @@ struct subject {
         uint32_t block, add;
         uint64_t size;
         const char *state, *device, *firmware_node, *evidence;
+        const char *iomem, *machine; /* the rest of the evidence, as it is now */
         enum source source;
         int node;
 };
@@ -220,7 +221,8 @@ static void append_explanation(struct writer *w, const struct policy *p, const s
         writer_put(w, "device", "s", bus_text(s->device));
         writer_put(w, "node", "i", (int32_t) s->node);
         writer_put(w, "add", "u", s->add);
-        writer_put(w, "evidence", "a{sv}", 2, "text", "s", bus_text(evidence), "firmware_node", "s", bus_text(s->firmware_node));
+        writer_put(w, "evidence", "a{sv}", 4, "text", "s", bus_text(evidence), "firmware_node", "s", bus_text(s->firmware_node),
+                   "iomem", "s", bus_text(s->iomem), "machine", "s", s->machine);
         put_decision(w, p, x);
         if (x->basis)
                 put_facts(w, x->basis, s->source, s->node, s->device);
@@ -237,12 +239,22 @@ struct request {
         size_t n, max;
 };
 
+/* Where it lies in /proc/iomem. */
+static void describe_place(const struct evidence *e, char *buf, size_t size) {
+        struct evidence place = *e;
+
+        place.firmware_node[0] = '\0';
+        *buf = '\0';
+        if (e->ram)
+                source_describe(&place, buf, size);
+}
+
 static void explain_present(struct writer *w, struct bus *b, struct request *q) {
         const struct registry *registry = manager_registry(b->manager);
 
         for (size_t i = 0; i < registry->n && q->n <= q->max; i++) {
                 const struct entry *e = &registry->entries[i];
-                char text[BASIS_EVIDENCE_MAX];
+                char text[BASIS_EVIDENCE_MAX], place[BASIS_EVIDENCE_MAX];
                 struct explanation x;
                 struct evidence evidence;
                 struct block block;
@@ -251,11 +263,13 @@ static void explain_present(struct writer *w, struct bus *b, struct request *q) 
                     manager_read_block(b->manager, e, &block, &evidence) < 0 || ++q->n > q->max)
                         continue;
                 source_describe(&evidence, text, sizeof(text));
+                describe_place(&evidence, place, sizeof(place));
                 explain(b, e, &block, text, &x);
                 append_explanation(w, manager_policy(b->manager), &(struct subject) {
                         .block = e->block, .add = e->add, .size = block.size, .state = block_state_to_string(block.state),
                         .device = block.device, .source = block.source, .node = node_set_next(&block.nodes, 0),
-                        .firmware_node = evidence.firmware_node, .evidence = text,
+                        .firmware_node = evidence.firmware_node, .evidence = text, .iomem = place,
+                        .machine = machine_to_string(evidence.machine),
                 }, &x, q->all);
         }
 }
@@ -267,6 +281,7 @@ static void append_gone(struct writer *w, struct bus *b, uint32_t block, const s
         append_explanation(w, manager_policy(b->manager), &(struct subject) {
                 .block = block, .add = r->add, .size = sysfs_block_size(manager_sysfs(b->manager)), .state = "removed",
                 .device = r->device, .source = r->source, .node = r->node, .firmware_node = "", .evidence = "",
+                .iomem = "", .machine = "",
         }, &x, q->all);
 }
 

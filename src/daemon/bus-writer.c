@@ -99,7 +99,6 @@ void writer_put_balance(struct writer *w, const struct balance *b) {
         writer_put(w, "node", "i", (int32_t) b->node);
         writer_put(w, "hot_counted", "b", (int) b->hot_counted);
         writer_close_array(w);
-        writer_close(w);
 }
 
 void writer_append_zones(struct writer *w, const struct block *b) {

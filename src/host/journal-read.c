@@ -96,6 +96,7 @@ static bool read_report(sd_journal *j, struct report *ret) {
         read_field(j, FIELD_DEVICE, r.device, sizeof(r.device));
         read_field(j, FIELD_RULE, r.rule, sizeof(r.rule));
         read_field(j, FIELD_FILE, r.file, sizeof(r.file));
+        read_field(j, FIELD_WHY, r.why, sizeof(r.why));
         read_field(j, "MESSAGE", r.text, sizeof(r.text));
         *ret = r;
         return true;

@@ -13,7 +13,7 @@ rules = ( { name = "no-pmem"; match = { source = [ "pmem" ]; }; action = "leave_
           { name = "all"; match = { }; action = "online_movable"; } );
 """
 REPORT_KEYS = {"time_usec", "event", "priority", "blocks", "n_blocks", "add", "source", "device", "node", "rule", "action", "reason",
-               "outcome", "zone", "errno", "balance", "message"}
+               "outcome", "zone", "errno", "why", "balance", "message"}
 
 
 def case_ctl_without_daemon(checks, rig):
@@ -217,9 +217,9 @@ rules = ( { name = "no-pmem"; match = { source = [ "pmem" ]; }; action = "leave_
     rig.file("policy.conf", policy)
     rig.ctl("reload")
     checks.equal("more blocks than the daemon explains at a time", len(rig.ctl("explain", "device:dax0.0", "--json").json), 1061)
-    text = rig.ctl("explain", "all", uid=NOBODY)
-    checks.equal("neighbours are explained together", [line.split(" (")[0] for line in text.out.splitlines() if line.startswith("block")],
-                 ["blocks 0-31", "blocks 40-1100", "blocks 2000-2003", "blocks 3000-3063"])
+    text = rig.ctl("explain", "all", uid=NOBODY).out
+    checks.has("neighbours are explained together", text, "\nblocks 2000-2003 (", "\nblocks 3000-3063 (")
+    checks.expect(text.startswith("blocks 0-31 (") and len(text.split("\nblock")) < 8, "… all of them", text)
     checks.equal("add:2", [x["block"] for x in rig.ctl("explain", "add:2", "--json").json], [2000, 2001, 2002, 2003])
 
     memhpd.do("remove 2000-2003")
@@ -227,7 +227,7 @@ rules = ( { name = "no-pmem"; match = { source = [ "pmem" ]; }; action = "leave_
     gone = rig.ctl("explain", "2001", "--json", uid=NOBODY)
     checks.equal("memory that is gone: exit 0", (gone.status, gone.err), (0, ""))
     checks.equal("… what was decided then", [gone.json[key] for key in ("block", "state", "action", "zone", "device", "source", "add", "decided", "as_wanted")],
-                 [2001, "gone", "online_kernel", "Normal", "PNP0C80:01", "dimm", 2, True, None])
+                 [2001, "removed", "online_kernel", "Normal", "PNP0C80:01", "dimm", 2, True, None])
     checks.equal("… by which rule, and with which figures", (gone.json["rule"], gone.json["balance"]), (explained["rule"], then))
     checks.equal("… and its past", [r["event"] for r in gone.json["past"]], ["onlined", "removed"])
     for selector in ("2000-2003", "1999-2004", "device:PNP0C80:01", "add:2"):
@@ -257,7 +257,7 @@ def case_ctl_explain_without_a_daemon(checks, rig):
     rig.run("mkdir", "-p", f"{root}/etc/memhp")
     rig.run("cp", f"{rig.folder}/policy.conf", f"{root}/etc/memhp/memhpd.conf")
     gone = rig.ctl("--sysroot", root, "explain", "33", "--json")
-    checks.equal("from its file", (gone.status, gone.json["state"], gone.json["action"], gone.json["rule"]["name"]), (0, "gone", "online_movable", "all"))
+    checks.equal("from its file", (gone.status, gone.json["state"], gone.json["action"], gone.json["rule"]["name"]), (0, "removed", "online_movable", "all"))
     shutil.rmtree(root.rsplit("/", 1)[0], ignore_errors=True)
 
 

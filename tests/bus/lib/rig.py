@@ -76,6 +76,7 @@ class Process:
         self.process = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                         stderr=subprocess.STDOUT, pass_fds=pass_fds)
         self.said = []
+        self.signalled = False
         self.lines = queue.Queue()
         threading.Thread(target=self._read, daemon=True).start()
 
@@ -117,12 +118,13 @@ class Process:
         return self.said[start:]
 
     def kill(self, number):
+        self.signalled = True
         self.process.send_signal(number)
 
     def end(self, number=signal.SIGTERM):
         """Its exit status."""
         if self.process.poll() is None:
-            self.process.send_signal(number)
+            self.kill(number)
         self.rest()
         return self.process.returncode
 
@@ -354,7 +356,7 @@ class Rig:
     def wait_for_name(self, name):
         end = time.monotonic() + PATIENCE
         while name not in self.names():
-            assert time.monotonic() < end and all(p.process.poll() in (None, 0, -signal.SIGKILL) for p in self.processes), \
+            assert time.monotonic() < end and all(p.signalled or not p.process.poll() for p in self.processes), \
                 f"{name} never came: " + "\n".join(f"{p.name}: {p.said}" for p in self.processes)
             time.sleep(0.02)
 
