@@ -401,6 +401,32 @@ START_TEST(others_take_memory_offline) {
 }
 END_TEST
 
+/* So does a look at all blocks, which a reconcile is: nothing is compared with what is older than that. */
+START_TEST(looked_at_now_and_then) {
+        uint64_t before;
+
+        start_machine("online_movable", NULL);
+        before = m->tracer.before.usec;
+        ck_assert_uint_gt(before, 0); /* at the start */
+        fakeroot_overflow(f);
+        RUN_UNTIL(m->counters.rescans == 2 && manager_is_idle(m));
+        ck_assert_uint_gt(m->tracer.before.usec, before);
+        before = m->tracer.before.usec;
+        fakeroot_add_dimm(f, "PNP0C80:01", 32, 8, 1);
+        ck_assert_uint_eq(wait_for(1)->before_usec, before);
+        ck_assert_uint_gt(m->tracer.before.usec, before);
+        /* But not while an add is under way: it is compared with what was before it. */
+        before = m->tracer.before.usec;
+        fakeroot_hold_write(f, 40);
+        fakeroot_add_dimm(f, "PNP0C80:02", 40, 8, 1);
+        RUN_UNTIL(fakeroot_is_held(f));
+        fakeroot_overflow(f);
+        RUN_UNTIL(m->counters.rescans == 3 && !m->scan.active);
+        fakeroot_release_write(f);
+        ck_assert_uint_eq(wait_for(2)->before_usec, before);
+}
+END_TEST
+
 /* ---- more at a time ---------------------------------------------------------------------------------------------------- */
 
 START_TEST(two_at_once) {
@@ -617,6 +643,7 @@ int main(void) {
         tcase_add_test(c, decided_again);
         tcase_add_test(c, unplugged_and_plugged_again);
         tcase_add_test(c, others_take_memory_offline);
+        tcase_add_test(c, looked_at_now_and_then);
 
         c = check_case(s, "more at a time");
         tcase_add_checked_fixture(c, setup, teardown);

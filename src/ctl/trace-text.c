@@ -92,12 +92,12 @@ static void print_heading(const json_t *trace, const struct options *o) {
         node = json_get_integer(trace, "node");
         if (node >= 0)
                 snprintf(where, sizeof(where), ", node %" PRId64, node);
-        printf("%sadd %" PRId64 ": ", colour_begin(COLOUR_STRONG), json_get_integer(trace, "add"));
-        print_safe(stdout, json_get_text(trace, "source"));
-        printf("%s", *device ? " " : "");
-        print_safe(stdout, device);
-        printf("%s, %s (%s), %s%s\n", where, blocks, format_size_of(trace, "size", o, size),
-               moment_format((uint64_t) json_get_integer(trace, "time_usec"), time), colour_end());
+        fputs(colour_begin(COLOUR_STRONG), stdout);
+        print_paragraph(0, "add %" PRId64 ": %s%s%s%s, %s (%s), %s", json_get_integer(trace, "add"),
+                        json_get_text(trace, "source"), *device ? " " : "", device, where, blocks,
+                        format_size_of(trace, "size", o, size),
+                        moment_format((uint64_t) json_get_integer(trace, "time_usec"), time));
+        fputs(colour_end(), stdout);
 }
 
 /* What the figures are worth. */

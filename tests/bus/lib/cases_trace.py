@@ -1,6 +1,13 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """GetTrace and ListTraces of org.memhp1.Manager, and "memhpctl trace". What must come of a hot-add is fakestatistics.h's."""
 
+import fcntl
+import os
+import pty
+import re
+import struct
+import subprocess
+import termios
 import time
 
 from .rig import NOBODY, PATIENCE
@@ -155,6 +162,45 @@ def case_trace_counted(checks, rig):
     checks.equal("nothing grew", trace["growth"], {"zones": [], "left_out": 0})
     answer = _ctl(rig, "trace")
     checks.expect(answer.status == 0 and "6 onlining  no evidence: it was left offline" in answer.out, "text", answer)
+
+
+def _on_terminal(rig, columns, **environment):
+    """What "memhpctl trace" shows on a terminal of so many columns."""
+    master, slave = pty.openpty()
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 200, columns, 0, 0))
+    process = subprocess.Popen([rig.program("memhpctl"), "--no-pager", "trace"], stdin=slave, stdout=slave, stderr=slave,
+                               env=dict(rig.environment, TERM="xterm", **environment))
+    os.close(slave)
+    out = b""
+    while True:
+        try:
+            data = os.read(master, 4096)
+        except OSError:         # it has ended, and with it the terminal
+            break
+        if not data:
+            break
+        out += data
+    os.close(master)
+    assert process.wait(PATIENCE) == 0, out
+    return out.decode().replace("\r\n", "\n")
+
+
+def case_trace_terminal(checks, rig):
+    memhpd = _start(rig)
+    memhpd.do("dimm PNP0C80:01 40-47 1")
+    _wait(rig, 1)
+    colour = re.compile("\033\\[[0-9;]*m")
+    for columns in (100, 80, 60):
+        seen = _on_terminal(rig, columns)
+        checks.expect(colour.search(seen), "colour", seen)
+        wide = [line for line in colour.sub("", seen).splitlines() if len(line) > columns and not line.startswith("NODE ZONE")
+                and not re.match(r" +1 Movable", line)]
+        checks.equal(f"fits into {columns} columns", wide, [])
+        checks.has("what has no evidence", colour.sub("", seen), "no evidence: the kernel log is not read")
+    checks.expect("\033[2m" in seen, "… is faint", repr(seen))
+    checks.expect("\u2588" in seen, "a bar", seen)
+    plain = _on_terminal(rig, 80, NO_COLOR="1", LC_ALL="C")
+    checks.expect("\033" not in plain and plain.isascii() and "##" in plain, "neither colour nor Unicode where there is none", plain)
 
 
 def case_trace_usage(checks, rig):
