@@ -51,7 +51,7 @@ LOOKS = {"ListRanges", "ListBlocks", "ListDevices", "ListNodes", "ListJobs", "Ge
 FINE = {("ListCandidates", "org.memhp1.Error.Busy")}
 
 ZONEINFO = """Node 0, zone   Normal
-  pages free     1000
+  pages free     900000
         boost    0
         min      10
         low      12
@@ -61,7 +61,7 @@ ZONEINFO = """Node 0, zone   Normal
         managed  1000000
         cma      0
         protection: (0, 0)
-      nr_free_pages 1000
+      nr_free_pages 900000
   pagesets
     cpu: 0
               count: 1
