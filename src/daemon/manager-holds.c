@@ -18,8 +18,18 @@ static void schedule_expiry(struct manager *m) {
         (void) sd_event_source_set_enabled(m->hold_timer, next != UINT64_MAX ? SD_EVENT_ONESHOT : SD_EVENT_OFF);
 }
 
-/* A file that cannot be read changes nothing: who waits goes on waiting. */
-static void load(struct manager *m) {
+/* What a hold is about never changes. */
+static bool are_same(const struct holds *a, const struct holds *b) {
+        if (a->n != b->n || a->last_id != b->last_id)
+                return false;
+        for (size_t i = 0; i < a->n; i++)
+                if (a->items[i].id != b->items[i].id || a->items[i].expires_usec != b->items[i].expires_usec)
+                        return false;
+        return true;
+}
+
+/* A file that cannot be read changes nothing: who waits goes on waiting. True: they are others now. */
+static bool load(struct manager *m) {
         struct holds holds;
         unsigned line = 0;
         int r;
@@ -28,12 +38,17 @@ static void load(struct manager *m) {
         if (r < 0) {
                 journal_print(LOG_WARNING, MESSAGE_WARNING, "/run/memhpd/" RUNDIR_HOLDS ":%u: not used: %s; the holds stay as "
                               "they were", line, r == -EBADMSG ? "torn or not written by memhpctl" : strerror(-r));
-                return;
+                return false;
+        }
+        if (are_same(&m->holds, &holds)) { /* our own writing comes back as an event, too */
+                holds_done(&holds);
+                return false;
         }
         holds_done(&m->holds);
         m->holds = holds;
         schedule_expiry(m);
         bus_tell_holds(m->bus);
+        return true;
 }
 
 static int on_expiry(sd_event_source *source, uint64_t usec, void *userdata) {
@@ -52,8 +67,8 @@ static int on_folder(sd_event_source *source, const struct inotify_event *event,
         (void) source;
         if (event->len == 0 || strcmp(event->name, RUNDIR_HOLDS) != 0)
                 return 0;
-        load(m);
-        manager_request_scan(m);
+        if (load(m))
+                manager_request_scan(m);
         return 0;
 }
 
@@ -93,7 +108,7 @@ int manager_add_hold(struct manager *m, const char *selector, uint64_t duration_
         if (r < 0)
                 return r == -EINVAL ? -EIO : r;
         *ret_id = holds.last_id;
-        load(m); /* at once: the caller may add memory next */
+        (void) load(m); /* at once: the caller may add memory next */
         manager_request_scan(m);
         return 0;
 }
@@ -113,7 +128,7 @@ int manager_remove_hold(struct manager *m, uint32_t id) {
         r = hold_file_write(m->keep.dir_fd, &holds);
         if (r < 0)
                 return r == -ENOENT ? -EIO : r;
-        load(m);
+        (void) load(m);
         manager_request_scan(m);
         return 0;
 }
@@ -133,6 +148,6 @@ int manager_start_holds(struct manager *m) {
                 r = sd_event_add_inotify(m->event, &m->hold_watch, path, IN_MOVED_TO | IN_DELETE, on_folder, m);
         if (r < 0)
                 return r;
-        load(m);
+        (void) load(m);
         return 0;
 }

@@ -213,7 +213,7 @@ class Client:
     def until(self, found, what):
         end = time.monotonic() + self.patience
         while not (result := found()):
-            assert self.read(end - time.monotonic()), f"the bus hung up before {what}"
+            assert self.read(min(end - time.monotonic(), 0.1)), f"the bus hung up before {what}"
             assert time.monotonic() < end, f"{what} never came, but {self.signals}"
         return result
 
@@ -261,11 +261,11 @@ class Client:
         seen = {}
 
         def find():
-            while self.signals:
-                message = self.signals.pop(0)
+            for message in self.signals:
                 if message.member == "PropertiesChanged" and message.path == path:
                     seen.update(message.body[1])
                     seen.update({name: None for name in message.body[2]})
+            self.signals = [m for m in self.signals if m.member != "PropertiesChanged" or m.path != path]
             return set(names) <= set(seen)
         self.until(find, f"{names} of {path}")
         return {name: seen[name] for name in names}
