@@ -317,6 +317,37 @@ START_TEST(cancelled_is_not_heard_of) {
 }
 END_TEST
 
+/* What is given back has to wait, even when the kernel is at it; and it has its turn again. */
+START_TEST(preempted) {
+        const struct timespec moment = { .tv_nsec = 10000000 };
+
+        fakeroot_add_dimm(f, "PNP0C80:00", 32, 4, 0);
+        for (uint32_t i = 32; i < 34; i++) {
+                ck_assert_int_eq(fakeroot_set_state(f, i, "online_movable"), 0);
+                fakeroot_hold_write(f, i);
+        }
+        ck_assert(!apply_preempt(a));
+        submit(32, ACTION_LEAVE_OFFLINE);
+        submit(33, ACTION_LEAVE_OFFLINE);
+        fakeroot_wait_held(f);
+        ck_assert(!apply_preempt(a)); /* nothing waits for it but its like */
+        submit(34, ACTION_ONLINE_MOVABLE);
+        submit(35, ACTION_ONLINE_MOVABLE);
+        while (apply_preempt(a))
+                (void) nanosleep(&moment, NULL);
+        ck_assert_uint_eq(take().block, 34);
+        ck_assert_uint_eq(take().block, 35);
+        fakeroot_wait_held(f); /* the second one now */
+        apply_interrupt(a);
+        while (!is_readable(10)) /* for good */
+                apply_interrupt(a);
+        ck_assert_int_eq(take().error, -EINTR);
+        ck_assert_int_eq(take().error, 0);
+        ck_assert(!fakeroot_is_online(f, 32) && fakeroot_is_online(f, 33));
+        ck_assert_uint_eq(apply_pending(a), 0);
+}
+END_TEST
+
 START_TEST(write_time_is_the_kernels) {
         fakeroot_add_dimm(f, "PNP0C80:00", 32, 1, 0);
         fakeroot_set_write_time(f, 20000);
@@ -509,6 +540,7 @@ int main(void) {
         tcase_add_test(c, pending_until_taken);
         tcase_add_test(c, readable_while_results_wait);
         tcase_add_test(c, cancelled_is_not_heard_of);
+        tcase_add_test(c, preempted);
         tcase_add_test(c, write_time_is_the_kernels);
         c = add_case(s, "ahead");
         tcase_add_test(c, descriptors_are_closed);

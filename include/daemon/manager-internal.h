@@ -158,6 +158,10 @@ void manager_handle_job_result(struct manager *m, struct entry *e, const struct 
 void manager_forget_job_block(struct manager *m, uint32_t block);
 /* Look at what is going offline in so long at the latest. */
 void manager_wake_patience(struct manager *m, uint64_t delay_usec);
+/* Memory is to be brought online: what is going offline meanwhile must not be in its way for long. */
+void manager_make_way(struct manager *m);
+/* A job was stopped whose block is at the writer, or waits there. */
+bool manager_job_is_stopping(struct manager *m);
 /* May the kernel go on with what it was given so long ago? False: interrupt it. *ret_next: look again then. */
 bool manager_has_patience(struct manager *m, const struct apply_job *job, uint64_t since, uint64_t *ret_next);
 

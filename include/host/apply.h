@@ -52,6 +52,9 @@ bool apply_current(struct apply *a, struct apply_job *ret, uint64_t *ret_since_u
 bool apply_brings_whole(struct apply *a, const char *dax);
 /* Interrupt the write that is under way: it ends with -EINTR, if the kernel allows. */
 void apply_interrupt(struct apply *a);
+/* Does memory that is to be used wait for a write that takes memory offline? Then that write is interrupted, without a result,
+ * and has its turn again. A signal may come a moment too early: ask again. */
+bool apply_preempt(struct apply *a);
 /* Jobs whose results were not taken yet. */
 size_t apply_pending(struct apply *a);
 bool apply_take(struct apply *a, struct apply_result *ret);

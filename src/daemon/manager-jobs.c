@@ -321,6 +321,12 @@ void manager_forget_job_block(struct manager *m, uint32_t block) {
         (void) sd_event_source_set_enabled(m->work_source, SD_EVENT_ON);
 }
 
+bool manager_job_is_stopping(struct manager *m) {
+        const struct job *j = m->job_busy ? jobs_first_running(&m->jobs) : NULL;
+
+        return j && j->state == JOB_RUNNING && j->ending != JOB_RUNNING;
+}
+
 bool manager_has_patience(struct manager *m, const struct apply_job *job, uint64_t since, uint64_t *ret_next) {
         const struct job *j = jobs_find(&m->jobs, job->job);
         uint64_t now = manager_now_usec(m), end = since + m->policy->offline_timeout_usec;

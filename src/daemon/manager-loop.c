@@ -15,6 +15,8 @@
 #define WORK_BUDGET 64   /* blocks looked at before events get theirs */
 #define SETTLE_STEP_USEC 1000
 #define REPORT_STEP_USEC 50000
+#define PREEMPT_USEC 100000 /* most blocks are offline by then: the work is not to be in vain */
+#define PREEMPT_STEP_USEC 50000
 #define STATE_URGENT_USEC 10000 /* a chmem of many blocks is still one file, not one a block */
 #define STATE_DELAY_USEC 200000
 
@@ -272,9 +274,13 @@ static int on_patience_timer(sd_event_source *source, uint64_t usec, void *userd
         (void) usec;
         if (apply_pending(m->apply) == 0)
                 return 0;
-        if (apply_current(m->apply, &job, &since) && job.action == ACTION_LEAVE_OFFLINE &&
-            !manager_has_patience(m, &job, since, &next))
-                apply_interrupt(m->apply);
+        if (apply_current(m->apply, &job, &since) && job.action == ACTION_LEAVE_OFFLINE) {
+                if (!manager_has_patience(m, &job, since, &next))
+                        apply_interrupt(m->apply);
+                else if (apply_preempt(m->apply))
+                        next = MIN(next, (uint64_t) PREEMPT_STEP_USEC);
+        } else if (manager_job_is_stopping(m))
+                next = MIN(next, (uint64_t) PREEMPT_STEP_USEC); /* its block has its turn in a moment */
         (void) sd_event_source_set_time_relative(source, next);
         (void) sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
         return 0;
@@ -289,6 +295,14 @@ void manager_wake_patience(struct manager *m, uint64_t delay_usec) {
                 return;
         (void) sd_event_source_set_time(m->patience_timer, when);
         (void) sd_event_source_set_enabled(m->patience_timer, SD_EVENT_ONESHOT);
+}
+
+void manager_make_way(struct manager *m) {
+        struct apply_job job;
+        uint64_t since;
+
+        if (apply_current(m->apply, &job, &since) && job.action == ACTION_LEAVE_OFFLINE)
+                manager_wake_patience(m, PREEMPT_USEC);
 }
 
 static int on_job_timer(sd_event_source *source, uint64_t usec, void *userdata) {

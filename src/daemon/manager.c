@@ -242,6 +242,7 @@ static void entry_submit(struct manager *m, struct entry *e) {
         }
         e->stage = STAGE_APPLYING;
         m->counters.writes++;
+        manager_make_way(m);
 }
 
 int manager_process(struct manager *m, struct entry *e, const struct survey_item *item) {

@@ -39,6 +39,7 @@ struct apply {
         const struct apply_job *current; /* at the kernel; NULL: none */
         uint64_t current_since;
         bool unwanted; /* its result */
+        bool preempted; /* it has its turn again */
         char whole[sizeof(((struct apply_job *) 0)->dax)]; /* the dax device last brought online as a whole, or being so */
         int event_fd;
 };
@@ -113,7 +114,7 @@ static void *apply_thread(void *userdata) {
                         break;
                 a->current = &job.job;
                 a->current_since = now_usec();
-                a->unwanted = false;
+                a->unwanted = a->preempted = false;
                 pthread_mutex_unlock(&a->lock);
 
                 run_job(a, &job, &result);
@@ -122,6 +123,10 @@ static void *apply_thread(void *userdata) {
                 a->current = NULL;
                 if (a->unwanted) {
                         closep(&result.fd);
+                        continue;
+                }
+                if (a->preempted && result.result.error == -EINTR && !a->stop) {
+                        queue_push(&a->offline_jobs, &job); /* room was reserved for it, too */
                         continue;
                 }
                 queue_push(&a->results, &result); /* room was reserved when the job was submitted */
@@ -288,7 +293,7 @@ int apply_submit(struct apply *a, const struct apply_job *job) {
         int r;
 
         pthread_mutex_lock(&a->lock);
-        r = queue_reserve(jobs, jobs->n + 1);
+        r = queue_reserve(jobs, jobs->n + 2); /* the one at the kernel may come back */
         if (r >= 0)
                 r = queue_reserve(&a->results, a->pending + 1);
         if (r >= 0) {
@@ -371,6 +376,19 @@ void apply_interrupt(struct apply *a) {
         if (a->current)
                 pthread_kill(a->thread, SIGUSR2);
         pthread_mutex_unlock(&a->lock);
+}
+
+bool apply_preempt(struct apply *a) {
+        bool waits;
+
+        pthread_mutex_lock(&a->lock);
+        waits = a->current && a->current->action == ACTION_LEAVE_OFFLINE && a->jobs.n > 0;
+        if (waits) {
+                a->preempted = true;
+                pthread_kill(a->thread, SIGUSR2);
+        }
+        pthread_mutex_unlock(&a->lock);
+        return waits;
 }
 
 size_t apply_pending(struct apply *a) {

@@ -25,6 +25,8 @@ CALLS = {
         "GetZones": ("", []),
         "GetBuddy": ("", []),
         "GetStats": ("", []),
+        "GetTrace": ("u", [1]),
+        "ListTraces": ("", []),
         "GetTrace": ("u", [0]),
         "ListTraces": ("", []),
         "GetStatus": ("", []),
@@ -45,7 +47,7 @@ CALLS = {
         "ListCandidates": ("", []),
     },
 }
-LOOKS = {"ListRanges", "ListBlocks", "ListDevices", "ListNodes", "ListJobs", "GetZones", "GetBuddy", "GetStats", "GetTrace",
+LOOKS = {"ListRanges", "ListBlocks", "ListDevices", "ListNodes", "ListJobs", "ListTraces", "GetTrace", "GetZones", "GetBuddy", "GetStats", "GetTrace",
          "ListTraces", "GetStatus", "GetHistory", "Explain", "Simulate", "CheckPolicy", "ListItems", "ListCandidates"}
 # What a caller may be told who is allowed to.
 FINE = {("ListCandidates", "org.memhp1.Error.Busy")}

@@ -17,7 +17,7 @@ FIELDS = {1: "path", 2: "interface", 3: "member", 4: "error", 5: "reply_serial",
 TYPES = {"path": "o", "interface": "s", "member": "s", "error": "s", "reply_serial": "u", "destination": "s", "sender": "s",
          "signature": "g"}
 
-Message = collections.namedtuple("Message", "type serial path interface member error reply_serial sender signature body")
+Message = collections.namedtuple("Message", "type serial path interface member error reply_serial sender signature body variants")
 
 
 class Failure(Exception):
@@ -84,6 +84,7 @@ class Writer:
 class Reader:
     def __init__(self, data, order):
         self.data, self.order, self.at = data, order, 0
+        self.variants = []      # their types, in the order of their beginnings
 
     def align(self, n):
         self.at += -self.at % n
@@ -105,7 +106,8 @@ class Reader:
             self.at += size + 1
             return text.decode()
         if c == "v":
-            return self.get(self.get("g"))
+            self.variants.append(self.get("g"))
+            return self.get(self.variants[-1])
         if c == "a":
             return self.get_array(signature[1:])
         return tuple(self.get(item) for item in split(signature[1:-1]))
@@ -187,7 +189,7 @@ class Client:
         signature = fields.get("signature", "")
         message = Message(data[1], serial, *(fields.get(name) for name in ("path", "interface", "member", "error", "reply_serial",
                                                                            "sender")),
-                          signature, [body.get(item) for item in split(signature)])
+                          signature, [body.get(item) for item in split(signature)], body.variants)
         del data[:head_size + body_size]
         return message
 
@@ -217,11 +219,14 @@ class Client:
             assert time.monotonic() < end, f"{what} never came, but {self.signals}"
         return result
 
-    def answer(self, serial):
+    def reply(self, serial):
         message = self.until(lambda: self.answers.pop(serial, None), f"the answer to {serial}")
         if message.type == ERROR:
             raise Failure(message)
-        return message.body
+        return message
+
+    def answer(self, serial):
+        return self.reply(serial).body
 
     def call(self, *arguments, **options):
         return self.answer(self.send(*arguments, **options))
