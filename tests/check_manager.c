@@ -1703,6 +1703,28 @@ START_TEST(describe_in_a_line) {
 }
 END_TEST
 
+/* It says at its start who else brings memory online, by file and line. */
+START_TEST(rivals_are_named) {
+        static const char rule[] = "SUBSYSTEM==\"memory\", ACTION==\"add\", \\\n  ATTR{state}=\"online\"\n";
+
+        fakeroot_add_boot(f, 0, 4, 0);
+        fakeroot_write(f, "usr/lib/udev/rules.d/80-harmless.rules", "SUBSYSTEM==\"cpu\", ATTR{online}=\"1\"\n");
+        fakeroot_write(f, "usr/lib/udev/rules.d/81-hidden.rules", rule);
+        fakeroot_symlink(f, "/dev/null", "etc/udev/rules.d/81-hidden.rules");
+        start(DIMMS);
+        check_no_line("rules.d");
+        stop();
+        fakeroot_write(f, "etc/udev/rules.d/82-rival.rules", rule);
+        fakeroot_write(f, "etc/udev/rules.d/83-maybe.rules", "SUBSYSTEM==\"memory\", ENV{X}==\"\033\", ATTR{state}=\"\033[31m\"\n");
+        start(DIMMS);
+        check_line("/etc/udev/rules.d/82-rival.rules:2: a udev rule sets the state of new memory (ATTR{state}=\"online\"): whoever comes "
+                   "first decides; \"memhpctl doctor\" tells what helps");
+        check_line("/etc/udev/rules.d/83-maybe.rules:1: a udev rule sets the state of new memory, if it applies (ATTR{state}=\"?[31m\"): "
+                   "whoever comes first decides; \"memhpctl doctor\" tells what helps");
+        ck_assert_uint_eq(log_count("rules.d"), 2);
+}
+END_TEST
+
 /* ---- the end, and the large -------------------------------------------------------------------------------------- */
 
 START_TEST(stop_with_a_write_that_does_not_end) {
@@ -1843,6 +1865,7 @@ int main(void) {
         tcase_add_test(c, report_does_not_wait_for_ever);
         tcase_add_test(c, report_of_many_devices);
         tcase_add_test(c, describe_in_a_line);
+        tcase_add_test(c, rivals_are_named);
         c = add_case(s, "stop");
         tcase_add_test(c, stop_with_a_write_that_does_not_end);
         tcase_add_loop_test(c, stop_at_any_time, 0, 8);

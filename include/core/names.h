@@ -24,6 +24,7 @@
 #define MESSAGE_ALERT_WAITING "270b0d5328804387aad57725f8a78c96" /* hot-added memory is offline for too long */
 #define MESSAGE_ALERT_NEXT_ADD "08f18bbaf01e4d738ec293b21a083f16" /* the next hot-add is likely to be refused */
 #define MESSAGE_ALERT_CLEARED "315f9139c589433d962dbcc96c1e1dec" /* an alert is over */
+#define MESSAGE_RIVAL "64d4abecfa0744aebfc24108064325b0" /* somebody else brings memory online as well */
 #define MESSAGE_WARNING "d88217d28074480c8be923476759fa19" /* something stands in the way of a sure decision */
 
 #define FIELD_BLOCK "MEMHP_BLOCK"

@@ -132,6 +132,8 @@ void manager_note_add_size(struct manager *m, const struct add *add);
 
 /* Holds (manager-holds.c): read them, watch for changes, let go when they expire. */
 int manager_start_holds(struct manager *m);
+/* Who else brings memory online: a line each. */
+void manager_tell_rivals(const struct manager *m);
 
 /* Somebody else changed the machine's memory: what is known of before holds no more. */
 void manager_note_disturbance(struct manager *m);

@@ -81,6 +81,13 @@ int sysfs_request_uevent(const struct sysfs *fs, uint32_t index);
 /* Whether the daemon could write states at all (as root: is /sys mounted read-only?). 0 or -errno. */
 int sysfs_check_writable(const struct sysfs *fs);
 
+/* What ACPI says of a device ("PNP0C80:01"): 0 if nothing is plugged there. -ENOENT: it has no such device, or tells nothing. */
+int sysfs_read_acpi_status(const struct sysfs *fs, const char *device, uint64_t *ret);
+
+/* Whether uevents can arrive here at all, on the running system. 0 · -ENETUNREACH: this network namespace belongs to a user
+ * namespace, to which the kernel sends none · other: there is no socket for them. */
+int sysfs_check_uevents(const struct sysfs *fs);
+
 /* The last component of memoryN/firmware_node, "" where there is none. */
 int sysfs_read_firmware_node(const struct sysfs *fs, uint32_t index, char ret[static DEVICE_NAME_MAX]);
 
@@ -90,6 +97,7 @@ bool sysfs_may_have_firmware_nodes(const struct sysfs *fs);
 
 /* auto_online_blocks: what the kernel itself does with new blocks. */
 #define AUTO_ONLINE_WORD_MAX 32
+const char *sysfs_auto_online_path(void) _const_; /* for messages */
 int sysfs_read_auto_online(const struct sysfs *fs, char ret[static AUTO_ONLINE_WORD_MAX]);
 int sysfs_write_auto_online(const struct sysfs *fs, const char *word);
 
@@ -110,7 +118,9 @@ void sysfs_read_hypervisor(const struct sysfs *fs, char ret[static FIRMWARE_NAME
 
 enum machine sysfs_read_machine(const struct sysfs *fs);
 
-/* The line "page_size N" of a capture's MANIFEST. */
+/* The line "KEY WORD" of a capture's MANIFEST; -ENOENT: it has none. */
+int sysfs_read_capture_word(const struct sysfs *fs, const char *key, char *buf, size_t size);
+/* The same, of "page_size N". */
 int sysfs_read_capture_page_size(const struct sysfs *fs, uint64_t *ret);
 
 /* Whole text files; free *ret. */
@@ -118,6 +128,7 @@ enum sysfs_text {
         SYSFS_IOMEM,     /* /proc/iomem */
         SYSFS_ZONEINFO,  /* /proc/zoneinfo */
         SYSFS_BUDDYINFO, /* /proc/buddyinfo */
+        SYSFS_CMDLINE,   /* /proc/cmdline: the kernel's command line */
         SYSFS_MEMINFO,   /* /proc/meminfo */
         SYSFS_VMSTAT,    /* /proc/vmstat */
         _SYSFS_TEXT_MAX,

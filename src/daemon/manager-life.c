@@ -115,6 +115,7 @@ int manager_start(struct manager *m) {
                         return r;
         }
         m->delegated = auto_online_take(m->fs, m->keep.dir_fd, m->policy);
+        manager_tell_rivals(m);
         r = manager_start_holds(m);
         if (r < 0)
                 return r;

@@ -4,7 +4,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <linux/netlink.h>
+#include <linux/nsfs.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
 
 #include "core/parse.h"
 
@@ -84,10 +89,47 @@ enum machine sysfs_read_machine(const struct sysfs *fs) {
         return MACHINE_PLAIN;
 }
 
-int sysfs_read_capture_page_size(const struct sysfs *fs, uint64_t *ret) {
-        static const char key[] = "page_size ";
-        char text[4096], *p;
+int sysfs_read_acpi_status(const struct sysfs *fs, const char *device, uint64_t *ret) {
+        char path[128], text[32];
+        int r;
+
+        if (strchr(device, '/') || snprintf(path, sizeof(path), "sys/bus/acpi/devices/%s/status", device) >= (int) sizeof(path))
+                return -ENOENT;
+        r = sysfs_attribute_read(fs->root_fd, path, text, sizeof(text));
+        return r < 0 ? r : parse_u64(text, ret);
+}
+
+/* include/linux/proc_ns.h: the number of the initial user namespace, by which it can be known from within. */
+#define USER_NAMESPACE_INITIAL 0xEFFFFFFDU
+
+/* Events of devices without a network namespace of their own go to those namespaces only that belong to the initial user
+ * namespace (lib/kobject_uevent.c). */
+static int check_namespace(const struct sysfs *fs) {
+        _cleanup_close_ int net = openat(fs->root_fd, "proc/self/ns/net", O_RDONLY | O_CLOEXEC), owner = -1;
+        struct stat st;
+
+        if (net < 0)
+                return 0; /* a kernel without namespaces, or no /proc: it cannot be told */
+        owner = ioctl(net, NS_GET_USERNS);
+        if (owner < 0 || fstat(owner, &st) < 0)
+                return 0; /* EPERM: it belongs to one around us */
+        return st.st_ino == USER_NAMESPACE_INITIAL ? 0 : -ENETUNREACH;
+}
+
+int sysfs_check_uevents(const struct sysfs *fs) {
+        _cleanup_close_ int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_KOBJECT_UEVENT);
+
+        return fd < 0 ? -errno : check_namespace(fs);
+}
+
+const char *sysfs_auto_online_path(void) {
+        return "/sys/devices/system/memory/auto_online_blocks";
+}
+
+int sysfs_read_capture_word(const struct sysfs *fs, const char *key, char *buf, size_t size) {
+        char text[4096];
         _cleanup_close_ int fd = openat(fs->root_fd, "MANIFEST", O_RDONLY | O_CLOEXEC | O_NOCTTY);
+        size_t length = strlen(key);
         ssize_t n;
 
         if (fd < 0)
@@ -96,17 +138,26 @@ int sysfs_read_capture_page_size(const struct sysfs *fs, uint64_t *ret) {
         if (n < 0)
                 return -errno;
         text[n] = '\0';
-        p = strncmp(text, key, strlen(key)) == 0 ? text : strstr(text, "\npage_size ");
-        if (!p)
-                return -ENOENT;
-        p = strchr(p, ' ') + 1;
-        return parse_u64n(p, strspn(p, "0123456789"), ret);
+        for (char *rest = text, *line; (line = strsep(&rest, "\n"));)
+                if (strncmp(line, key, length) == 0 && line[length] == ' ') {
+                        snprintf(buf, size, "%s", line + length + 1);
+                        return 0;
+                }
+        return -ENOENT;
+}
+
+int sysfs_read_capture_page_size(const struct sysfs *fs, uint64_t *ret) {
+        char text[32];
+        int r = sysfs_read_capture_word(fs, "page_size", text, sizeof(text));
+
+        return r < 0 ? r : parse_u64(text, ret);
 }
 
 static const char *const text_paths[_SYSFS_TEXT_MAX] = {
         [SYSFS_IOMEM] = "/proc/iomem",
         [SYSFS_ZONEINFO] = "/proc/zoneinfo",
         [SYSFS_BUDDYINFO] = "/proc/buddyinfo",
+        [SYSFS_CMDLINE] = "/proc/cmdline",
         [SYSFS_MEMINFO] = "/proc/meminfo",
         [SYSFS_VMSTAT] = "/proc/vmstat",
 };
