@@ -25,8 +25,13 @@ The archive has about 6 KiB a memory block; xz makes a hundredth of it. What is 
   sys/firmware/memmap         the firmware's memory map
   sys/module/memory_hotplug   how the kernel's own hot-plug is set
   proc/iomem                  without the lines that tell where the kernel lies
+  proc/cmdline                of it only what is about memory hot-plug
   proc/zoneinfo, buddyinfo    as they are
   dev/kmsg                    of the kernel log only the lines that say that a hot-add was refused
+  etc, run, usr, lib: udev/rules.d
+                              the rules of files that mention the state of memory or daxctl, and what replaces them
+  etc/daxctl.conf.d           what is to become system memory, without the names of what it is
+  sys/class/dmi/id            the make and the model of the machine
   sys/bus/vmbus, sys/bus/ccw, sys/hypervisor/type, proc/ppc64/lparcfg, sys/devices/system/memory/probe
                               whether they exist: they tell the kind of machine (lparcfg and probe are left empty)
   MANIFEST                    version of the kernel, architecture, size of a page
@@ -185,6 +190,11 @@ capture_machine() {
         for folder in sys/bus/vmbus sys/bus/ccw; do
                 [ ! -d "$root/$folder" ] || mkdir -p "$tree/$folder"
         done
+        for name in sys_vendor product_name; do
+                [ -r "$root/sys/class/dmi/id/$name" ] || continue
+                mkdir -p "$tree/sys/class/dmi/id"
+                copy_line "sys/class/dmi/id/$name"
+        done
         if [ -f "$root/sys/hypervisor/type" ]; then
                 mkdir -p "$tree/sys/hypervisor"
                 copy_line sys/hypervisor/type
@@ -197,6 +207,10 @@ capture_machine() {
 
 capture_proc() {
         mkdir -p "$tree/proc"
+        if [ -r "$root/proc/cmdline" ]; then
+                words=$(tr ' ' '\n' <"$root/proc/cmdline" | grep -e '^"\{0,1\}memhp_default_state=' -e '^"\{0,1\}memory_hotplug\.' | tr '\n' ' ')
+                [ -z "$words" ] || printf '%s\n' "${words% }" >"$tree/proc/cmdline"
+        fi
         for name in zoneinfo buddyinfo; do
                 [ ! -r "$root/proc/$name" ] || cat "$root/proc/$name" >"$tree/proc/$name"
         done
@@ -205,6 +219,39 @@ capture_proc() {
         grep -v ' : Kernel [a-z]*$' "$root/proc/iomem" >"$tree/proc/iomem"
         grep -q '^ *0*[1-9a-f][0-9a-f]*-\|-0*[1-9a-f][0-9a-f]* :' "$tree/proc/iomem" ||
                 complain "/proc/iomem hides its addresses: run as root to capture where memory came from"
+}
+
+# Files of one name replace each other: all of them, or none.
+capture_rules() {
+        folders="etc/udev/rules.d run/udev/rules.d usr/local/lib/udev/rules.d usr/lib/udev/rules.d"
+        [ -L "$root/lib" ] || folders="$folders lib/udev/rules.d"
+        for folder in $folders; do
+                for path in "$root/$folder"/*.rules; do
+                        [ -f "$path" ] || continue
+                        grep -q -e daxctl -e daxdev "$path" || { grep -q memory "$path" && grep -q -e state -e online "$path"; } ||
+                                continue
+                        printf '%s\n' "${path##*/}"
+                done
+        done | sort -u >"$work/rules"
+        while read -r name; do
+                for folder in $folders; do
+                        path=$root/$folder/$name
+                        exists "$path" || continue
+                        mkdir -p "$tree/$folder"
+                        # Of a link to /dev/null an empty file, which means the same: there are tars that refuse such links.
+                        cat "$path" >"$tree/$folder/$name" 2>/dev/null
+                done
+        done <"$work/rules"
+}
+
+# Lines keep their numbers.
+capture_daxctl() {
+        for path in "$root"/etc/daxctl.conf.d/*.conf; do
+                [ -r "$path" ] || continue
+                mkdir -p "$tree/etc/daxctl.conf.d"
+                sed -e 's/^\( *\[ *[a-z-]*\).*/\1 x]/; t' -e '/^ *\(mode\|online\|movable\) *=/!s/.*//' "$path" \
+                        >"$tree/etc/daxctl.conf.d/${path##*/}"
+        done
 }
 
 # Records are "PRIORITY,SEQUENCE,USEC,FLAGS;TEXT" and lines that begin with a blank; priorities below 8 are the kernel's
@@ -257,6 +304,8 @@ capture_dax
 capture_firmware_map
 capture_machine
 capture_proc
+capture_rules
+capture_daxctl
 capture_log
 capture_manifest
 

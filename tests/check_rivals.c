@@ -45,7 +45,7 @@ static void check_rules(const char *text, const struct rival_machine *m, const c
         "LABEL=\"memory_hotplug_end\"\n"
 
 #define HYPERV                                                                 \
-        "ATTR{[dmi/id]sys_vendor}==\"Microsoft Corporation\", ATTR{[dmi/id]product_name}==\"Virtual Machine\", "
+        "ATTR{[dmi/id]sys_vendor}==\"Microsoft Corporation\", ATTR{[dmi/id]product_name}==\"Virtual Machine\", " \
         "GOTO=\"apply\"\n" \
         "ATTR{[dmi/id]sys_vendor}==\"Xen\", GOTO=\"apply\"\n"                  \
         "GOTO=\"end\"\n"                                                       \

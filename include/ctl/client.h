@@ -16,6 +16,8 @@ enum status client_open(const struct options *o, struct client **ret);
 /* Silently; false with --direct, with a --sysroot other than /, and if there is no daemon. Not for --host, where there is
  * nothing else to look at. */
 bool client_try_open(const struct options *o, struct client **ret);
+/* The same, and why not: -EPERM: the options forbid it · -ENXIO: there is no daemon on the bus · others: there is no bus. */
+int client_try(const struct options *o, struct client **ret);
 /* For verbs that can do without: the one or the other. *ret stays as it is where the system is to be read. */
 enum status client_find(const struct options *o, struct client **ret);
 void client_close(struct client *c);

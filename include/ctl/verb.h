@@ -27,6 +27,7 @@ enum status verb_buddy(const struct options *o, char *const *args);
 enum status verb_stats(const struct options *o, char *const *args);
 enum status verb_map(const struct options *o, char *const *args);
 enum status verb_trace(const struct options *o, char *const *args);
+enum status verb_doctor(const struct options *o, char *const *args);
 enum status verb_check(const struct options *o, char *const *args);
 
 enum status verb_hold(const struct options *o, char *const *args);

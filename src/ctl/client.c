@@ -120,8 +120,12 @@ enum status client_open(const struct options *o, struct client **ret) {
         return STATUS_NOT_RUNNING;
 }
 
+int client_try(const struct options *o, struct client **ret) {
+        return is_forbidden(o) ? -EPERM : client_new(o, ret);
+}
+
 bool client_try_open(const struct options *o, struct client **ret) {
-        return !is_forbidden(o) && client_new(o, ret) >= 0;
+        return client_try(o, ret) >= 0;
 }
 
 enum status client_find(const struct options *o, struct client **ret) {

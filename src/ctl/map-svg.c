@@ -51,7 +51,8 @@ static unsigned column_of(const struct svg *s, size_t cell) {
 static void put_colours(struct svg *s, bool dark) {
         const char *indent = dark ? "      " : "    ";
 
-        fprintf(s->f, "%s.ground { fill: %s } .text { fill: %s } .soft { fill: %s } .rule { stroke: %s } .gap { stroke: %s }\n",
+        fprintf(s->f, "%s.ground { fill: %s } .text { fill: %s } .soft { fill: %s } .rule { stroke: %s } .gap { "
+                      "stroke: %s }\n",
                 indent, dark ? "#0d1117" : "#ffffff", dark ? "#e6edf3" : "#1f2328", dark ? "#9aa4af" : "#59636e",
                 dark ? "#4a525c" : "#c3ccd5", dark ? "#0d1117" : "#ffffff");
         for (uint8_t v = 0; v < MAP_VALUES_MAX; v++) {
@@ -67,8 +68,10 @@ static void put_colours(struct svg *s, bool dark) {
 
 static void put_style(struct svg *s) {
         fputs("  <style>\n"
-              "    text { font-family: ui-sans-serif, system-ui, \"Segoe UI\", Roboto, \"Helvetica Neue\", Arial, sans-serif; font-size: 12.5px }\n"
-              "    .mono { font-family: ui-monospace, SFMono-Regular, Menlo, Consolas, \"DejaVu Sans Mono\", monospace; font-size: 12px }\n"
+              "    text { font-family: ui-sans-serif, system-ui, \"Segoe UI\", Roboto, \"Helvetica Neue\", Arial, "
+              "sans-serif; font-size: 12.5px }\n"
+              "    .mono { font-family: ui-monospace, SFMono-Regular, Menlo, Consolas, \"DejaVu Sans Mono\", "
+              "monospace; font-size: 12px }\n"
               "    .head { font-size: 19px; font-weight: 600 } .strong { font-weight: 600 } .end { text-anchor: end }\n"
               "    .middle { text-anchor: middle } .rule { fill: none } .gap { fill: none; stroke-width: 1.5 }\n"
               "    .dots { stroke-dasharray: 1.5 4; stroke-width: 2; stroke-linecap: round }\n", s->f);
@@ -365,7 +368,8 @@ static void put_entry(struct legend *g, const char *name, const char *more, uint
 
         fputs("  ", s->f);
         begin_box(s, x, y, 20, BAR - 3, value, second);
-        fprintf(s->f, "/>\n  <text x=\"%g\" y=\"%g\"><tspan class=\"text\">%s</tspan><tspan class=\"soft\"%s>%s</tspan></text>\n",
+        fprintf(s->f, "/>\n  <text x=\"%g\" y=\"%g\"><tspan class=\"text\">%s</tspan><tspan "
+                      "class=\"soft\"%s>%s</tspan></text>\n",
                 x + 28, y + 11.5, name, *more ? " dx=\"6\"" : "", more);
 }
 

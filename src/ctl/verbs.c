@@ -45,6 +45,8 @@ const struct verb verbs[] = {
           OPTIONS_HOST | OPTIONS_COLUMNS | OPTIONS_ALL, 0, &jobs_columns },
         { "cancel", "ID", "stop a job: what was done stays, unless it is all or nothing", verb_cancel, 1, 1,
           OPTIONS_HOST, 0, NULL },
+        { "doctor", "", "what keeps hot-added memory from being handled as the policy says, and the fix", verb_doctor, 0, 0,
+          0, VERB_PAGER, NULL },
         { "hold", "[SEL [REASON]]", "let new blocks wait; without a selector, list what waits", verb_hold, 0, 2,
           OPTIONS_COLUMNS | OPTIONS_FOR | OPTIONS_HOST, VERB_SELECTOR, &hold_columns },
         { "release", "ID", "end a hold, or all of them", verb_release, 1, 1,

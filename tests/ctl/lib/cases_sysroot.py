@@ -385,7 +385,17 @@ def case_capture_contents(checks, ctl):
         tree.write("sys/devices/system/node/online", "0-4\n")
         tree.write("sys/devices/system/node/has_memory", "0-4\n")
         tree.write("sys/devices/system/node/node0/secret", "secret\n")
-        tree.write("proc/cmdline", "secret\n")
+        tree.write("proc/cmdline", "secret memhp_default_state=online root=secret memory_hotplug.online_policy=auto-movable secret\n")
+        rule = 'SUBSYSTEM=="memory", ATTR{state}="online"\n'
+        tree.write("usr/lib/udev/rules.d/80-mine.rules", rule)
+        tree.write("usr/lib/udev/rules.d/81-mine.rules", rule)
+        tree.write("run/udev/rules.d/80-mine.rules", "# nothing\n")
+        os.makedirs(os.path.join(tree.root, "etc/udev/rules.d"))
+        os.symlink("/dev/null", os.path.join(tree.root, "etc/udev/rules.d/81-mine.rules"))
+        tree.write("etc/udev/rules.d/70-secret.rules", 'SUBSYSTEM=="net", ATTR{address}=="secret"\n')
+        tree.write("etc/daxctl.conf.d/a.conf", "# secret\n[reconfigure-device secret]\nnvdimm.uuid = secret\nmode = system-ram\n")
+        tree.write("sys/class/dmi/id/sys_vendor", "Someone\n")
+        tree.write("sys/class/dmi/id/product_serial", "secret\n")
         tree.write("proc/sys/kernel/hostname", "secret\n")
         for attribute, text in (("resource", "0x200000000"), ("size", "402653184"), ("target_node", "3"),
                                 ("secret", "secret"), ("mapping0/start", "0x200000000")):
@@ -406,6 +416,15 @@ def case_capture_contents(checks, ctl):
                       [k for k, v in members.items() if "secret" in k + v])
         checks.equal(f"{name}: of the log the refused hot-adds", members["dev/kmsg"], UNALIGNED + COMPLAINT + OTHERS)
         checks.equal(f"{name}: not where the kernel lies", members["proc/iomem"], "".join(tree.resources))
+        checks.equal(f"{name}: of the command line what is about hot-plug", members["proc/cmdline"],
+                     "memhp_default_state=online memory_hotplug.online_policy=auto-movable\n")
+        checks.equal(f"{name}: rules about memory, and what replaces them",
+                     {k: v for k, v in members.items() if k.endswith(".rules")},
+                     {"run/udev/rules.d/80-mine.rules": "# nothing\n", "usr/lib/udev/rules.d/80-mine.rules": rule,
+                      "usr/lib/udev/rules.d/81-mine.rules": rule, "etc/udev/rules.d/81-mine.rules": ""})
+        checks.equal(f"{name}: what daxctl does, line by line", members["etc/daxctl.conf.d/a.conf"],
+                     "\n[reconfigure-device x]\n\nmode = system-ram\n")
+        checks.equal(f"{name}: make and model", [k for k in members if "dmi" in k], ["sys/class/dmi/id/sys_vendor"])
         block = "sys/devices/system/memory/memory"
         checks.equal(f"{name}: a block", {k: v for k, v in members.items() if k.startswith(f"{block}1/")}, {
             f"{block}1/state": "online\n", f"{block}1/valid_zones": "Normal\n", f"{block}1/removable": "1\n",

@@ -103,3 +103,9 @@ NOT_WRITABLE = re.compile(r"^.*\bstate of memory blocks cannot be written: .*$",
 NO_UEVENTS = re.compile(r"^.*\b(uevents do not arrive|cannot watch for uevents): .*$", re.MULTILINE)
 SMALL_BUFFER = re.compile(r"^.*\bkernel queues only \d+ KiB of uevents\b.*$", re.MULTILINE)
 HIDDEN_IOMEM = re.compile(r"^.*/proc/iomem shows no addresses\b.*$", re.MULTILINE)
+
+
+# -- others that bring memory online
+
+def rival(place):
+    return re.compile(rf"^.*{re.escape(place)}: .*\bmemory\b.*whoever comes first.*$", re.MULTILINE)
