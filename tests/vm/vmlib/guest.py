@@ -142,6 +142,11 @@ class Guest(Machine):
         """Lines on the console since the boot that no healthy kernel prints."""
         return self._trouble()[self._trouble_before:]
 
+    def excuse_trouble(self):
+        """What the kernel complained of until now is what the scenario provoked; how many lines."""
+        before, self._trouble_before = self._trouble_before, len(self._trouble())
+        return self._trouble_before - before
+
     def _trouble(self):
         return [line for line in self.qemu.console().splitlines() if KERNEL_TROUBLE.search(line)]
 
