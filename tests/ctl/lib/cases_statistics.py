@@ -159,13 +159,13 @@ def case_watch_terminal(checks, ctl):
             checks.expect(terminal.screen[1] == "" and "NODE ZONE" in terminal.screen[2] and "16M " in terminal.screen[3],
                           f"{verb}: the table", terminal.screen)
             change(tree, 6144, [2048, 0, 1024])
-            terminal.wait_for("the difference", lambda t=terminal: "24M(+8M)" in t.screen[3])
+            line = terminal.wait_picture("the difference", lambda picture: "24M(+8M)" in picture[3])[3]
             if verb == "buddy":
-                checks.has("buddy: which blocks are new", terminal.screen[3], "2048(+2048)", " 1024 ")
-            rate = re.search(r"\+([\d.]+)M/s", terminal.screen[3])
-            checks.expect(rate and 0 < float(rate.group(1)) <= 80, f"{verb}: ... and how fast it grew", terminal.screen[3])
-            terminal.wait_for("no difference any more", lambda t=terminal: "24M " in t.screen[3] and
-                              t.screen[3].rstrip().endswith("-"))
+                checks.has("buddy: which blocks are new", line, "2048(+2048)", " 1024 ")
+            rate = re.search(r"\+([\d.]+)M/s", line)
+            checks.expect(rate and 0 < float(rate.group(1)) <= 80, f"{verb}: ... and how fast it grew", line)
+            terminal.wait_picture("no difference any more", lambda picture: "24M " in picture[3] and
+                                  picture[3].rstrip().endswith("-"))
             terminal.resize(3, 30)
             terminal.wait_for("the smaller picture", lambda t=terminal: "lines more" in t.screen[2])
             scrolled = terminal.scrolled

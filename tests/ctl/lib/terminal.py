@@ -31,6 +31,7 @@ class Terminal:
         self.modes = {"1049": False, "25": True, "7": True}
         self.scrolled = 0
         self.frames = 0
+        self.pictures = []      # each whole one, as it stood there before the next
         # In a session of its own, with this terminal, so that ^C and ^Z are signals.
         self.process = subprocess.Popen(command, env=environment, stdin=slave, stdout=slave, stderr=slave,
                                         start_new_session=True, preexec_fn=self._control)
@@ -69,6 +70,19 @@ class Terminal:
         while not condition():
             assert time.monotonic() < end, f"never seen: {what}; the screen is\n" + "\n".join(self.screen)
             self.read(0.2)
+
+    def wait_picture(self, what, condition):
+        """The first picture of which it is so; each is looked at, however fast they follow one another."""
+        found = []
+
+        def look():
+            while self.pictures and not found:
+                picture = self.pictures.pop(0)
+                if condition(picture):
+                    found.append(picture)
+            return found
+        self.wait_for(what, look)
+        return found[0]
 
     def wait_frame(self):
         """One more whole picture."""
@@ -114,6 +128,7 @@ class Terminal:
             self.screen[self.row] = self.screen[self.row][:self.column]
             self.screen[self.row + 1:] = [""] * (self.rows - self.row - 1)
             self.frames += 1
+            self.pictures.append(list(self.screen))
 
     def _put(self, data):
         if data == b"\r":
