@@ -915,16 +915,34 @@ START_TEST(busy_block_in_a_crowd) {
 END_TEST
 
 START_TEST(state_that_cannot_be_read) {
-        start(DIMMS);
+        start(DIMMS_RETRY("1ms", "1ms", "3"));
         fakeroot_add_dimm(f, "PNP0C80:00", 32, 2, 1);
         fakeroot_unlink(f, fakeroot_block_path(32, "state"));
         fakeroot_write_block(f, 32, "state/x", "");
+        RUN_UNTIL(entry_of(32) && entry_of(32)->outcome == OUTCOME_FAILED);
         settle();
         check_zone(33, 1, "Movable");
-        check_outcome(32, OUTCOME_FAILED);
-        ck_assert_uint_eq(log_count("block 32 (128 MiB)"), 1);
+        ck_assert_uint_eq(log_count("block 32 (128 MiB)"), 2);
+        ck_assert_uint_eq(log_count("cannot be read: Is a directory; trying again"), 1);
         ck_assert_uint_eq(log_count("cannot be read: Is a directory; left as it is"), 1);
         check_no_line("an earlier policy"); /* there was none */
+}
+END_TEST
+
+START_TEST(state_that_cannot_be_read_for_a_while) {
+        start(DIMMS_RETRY("20ms", "20ms", "100"));
+        fakeroot_add_dimm(f, "PNP0C80:00", 32, 2, 1);
+        fakeroot_unlink(f, fakeroot_block_path(32, "state"));
+        fakeroot_write_block(f, 32, "state/x", "");
+        RUN_UNTIL(log_count("cannot be read: Is a directory; trying again") == 1);
+        fakeroot_unlink(f, fakeroot_block_path(32, "state/x"));
+        fakeroot_unlink(f, fakeroot_block_path(32, "state"));
+        fakeroot_write_block(f, 32, "state", "offline\n");
+        RUN_UNTIL(fakeroot_is_online(f, 32));
+        settle();
+        check_zone(32, 2, "Movable");
+        check_outcome(32, OUTCOME_DONE);
+        check_no_line("left as it is");
 }
 END_TEST
 
@@ -1826,6 +1844,7 @@ int main(void) {
         tcase_add_test(c, busy_at_different_times);
         tcase_add_test(c, busy_block_in_a_crowd);
         tcase_add_test(c, state_that_cannot_be_read);
+        tcase_add_test(c, state_that_cannot_be_read_for_a_while);
         c = add_case(s, "unplugged");
         tcase_add_loop_test(c, gone_is_forgotten, 0, 6);
         tcase_add_loop_test(c, gone_while_waiting_for_a_retry, 0, 2);

@@ -196,7 +196,15 @@ static void manager_forget_block(struct manager *m, struct entry *e) {
 static void manager_meet_online(struct manager *m, struct entry *e, const struct block *b) {
         struct decision wanted;
 
-        if (b->state != BLOCK_ONLINE || e->arrival != ARRIVAL_HOT || (e->decided && e->outcome != OUTCOME_NONE))
+        if (b->state != BLOCK_ONLINE)
+                return;
+        if (e->decided && e->outcome == OUTCOME_BUSY) { /* what became of the last write, it seems */
+                e->outcome = outcome_judge((enum action) e->action, e->error, b);
+                e->attempts = 0;
+                manager_report(m, e, b->zones, 0);
+                return;
+        }
+        if (e->arrival != ARRIVAL_HOT || (e->decided && e->outcome != OUTCOME_NONE))
                 return;
         if (e->decided && e->reason == REASON_HELD)
                 return; /* whoever asked us to wait may have meant to do it */
@@ -223,6 +231,19 @@ static void schedule_retry(struct manager *m, struct entry *e) {
                 (void) sd_event_source_get_time(m->retry_timer, &timer);
         (void) sd_event_source_set_time(m->retry_timer, MIN(timer, e->next_usec));
         (void) sd_event_source_set_enabled(m->retry_timer, SD_EVENT_ONESHOT);
+}
+
+/* What did not succeed, for a reason that may pass. People hear of the first and of the last attempt. */
+static void entry_try_again(struct manager *m, struct entry *e, uint64_t write_usec) {
+        bool last = ++e->attempts >= m->policy->retry.attempts;
+
+        e->outcome = last ? OUTCOME_FAILED : OUTCOME_BUSY;
+        if (last || e->attempts == 1)
+                manager_report(m, e, 0, write_usec);
+        if (last)
+                e->attempts = 0;
+        else
+                schedule_retry(m, e);
 }
 
 static void entry_submit(struct manager *m, struct entry *e) {
@@ -264,8 +285,7 @@ int manager_process(struct manager *m, struct entry *e, const struct survey_item
         e->stage = STAGE_IDLE;
         if (r < 0) {
                 e->error = (int16_t) r;
-                e->outcome = OUTCOME_FAILED;
-                manager_report(m, e, 0, 0);
+                entry_try_again(m, e, 0);
                 return 0;
         }
         if (block.state == BLOCK_OFFLINE && !m->started)
@@ -360,15 +380,7 @@ void manager_handle_result(struct manager *m, const struct apply_result *result)
                 manager_report(m, e, result->zones, result->write_usec);
                 return;
         }
-        if (++e->attempts < m->policy->retry.attempts) {
-                if (e->attempts == 1) /* people hear of the first and of the last attempt */
-                        manager_report(m, e, 0, result->write_usec);
-                schedule_retry(m, e);
-                return;
-        }
-        e->attempts = 0;
-        e->outcome = OUTCOME_FAILED;
-        manager_report(m, e, 0, result->write_usec);
+        entry_try_again(m, e, result->write_usec);
 }
 
 static void entry_keep_hands_off(struct manager *m, struct entry *e) {
@@ -403,7 +415,8 @@ void manager_handle_change(struct manager *m, struct entry *e) {
                 if (!e->decided || e->reason == REASON_HANDS_OFF || e->reason == REASON_STARTUP ||
                     e->reason == REASON_HELD || e->reason == REASON_ROLLED_BACK)
                         return; /* left to others: it is theirs to bring online */
-                e->outcome = outcome_judge_online((enum action) e->action, &b);
+                e->outcome = e->outcome == OUTCOME_BUSY ? outcome_judge((enum action) e->action, e->error, &b)
+                                                        : outcome_judge_online((enum action) e->action, &b);
                 manager_report(m, e, b.zones, 0);
         } else if (b.state == BLOCK_OFFLINE && (before == BLOCK_ONLINE || before == BLOCK_GOING_OFFLINE))
                 entry_keep_hands_off(m, e);

@@ -217,7 +217,10 @@ static void compose(const struct report_context *c, const struct tally_group *g,
                                  "It stays as it is", zone, rule, action_zone_name(g->key.action));
                 break;
         case OUTCOME_BUSY:
-                report_say(ret, LOG_NOTICE, REPORT_FAILED, "\"%s\" refused: %s; trying again", state, error);
+                if (!state)
+                        report_say(ret, LOG_NOTICE, REPORT_FAILED, "cannot be read: %s; trying again", error);
+                else
+                        report_say(ret, LOG_NOTICE, REPORT_FAILED, "\"%s\" refused: %s; trying again", state, error);
                 break;
         default:
                 if (g->key.reason == REASON_ROLLED_BACK)

@@ -13,6 +13,7 @@
 
 /* States are opened so many blocks before their turn: the kernel gets one write right after the other. */
 #define AHEAD 8
+#define READ_TRIES 3
 #define STACK_SIZE (256u * 1024) /* one system call deep */
 #define STOP_PATIENCE_NSEC 1000000000
 
@@ -86,11 +87,15 @@ static void run_job(struct apply *a, const struct queued *q, struct written *ret
         };
 }
 
-/* As it is now, and whether that is what was wanted. */
+/* As it is now, and whether that is what was wanted. What cannot be read for a moment is tried again at once. */
 static void read_back(const struct apply *a, struct apply_result *result) {
         struct block after = { .state = BLOCK_STATE_OTHER };
-        const struct block *found = sysfs_read_block_zones(a->fs, result->block, &after) == -ENOENT ? NULL : &after;
+        const struct block *found;
+        int r = -EIO;
 
+        for (int i = 0; i < READ_TRIES && r < 0 && r != -ENOENT; i++)
+                r = sysfs_read_block_zones(a->fs, result->block, &after);
+        found = r == -ENOENT ? NULL : &after;
         result->outcome = result->action == ACTION_LEAVE_OFFLINE ? outcome_judge_offline(result->error, found)
                                                                  : outcome_judge(result->action, result->error, found);
         result->state = after.state;

@@ -248,13 +248,16 @@ static void attribute_path(char buf[static ATTRIBUTE_PATH_MAX], uint32_t index, 
         snprintf(buf, ATTRIBUTE_PATH_MAX, "memory%" PRIu32 "/%s", index, name);
 }
 
+/* sysfs answers ENODEV while a block goes away; -EAGAIN has a meaning of its own here (sysfs_read_block()). */
+static int block_error(int r) {
+        return r == -ENODEV ? -ENOENT : r == -EAGAIN ? -EIO : r;
+}
+
 static int read_block_attribute(const struct sysfs *fs, uint32_t index, const char *name, char *buf, size_t size) {
         char path[ATTRIBUTE_PATH_MAX];
-        int r;
 
         attribute_path(path, index, name);
-        r = sysfs_attribute_read(fs->memory_fd, path, buf, size);
-        return r == -ENODEV ? -ENOENT : r; /* sysfs answers so while the block goes away */
+        return block_error(sysfs_attribute_read(fs->memory_fd, path, buf, size));
 }
 
 int sysfs_read_block_state(const struct sysfs *fs, uint32_t index, struct block *ret) {
@@ -314,7 +317,7 @@ int sysfs_read_block(const struct sysfs *fs, uint32_t index, const struct node_m
                 char path[ATTRIBUTE_PATH_MAX];
 
                 attribute_path(path, index, ".");
-                r = sysfs_each_entry(fs->memory_fd, path, visit_node, &b.nodes);
+                r = block_error(sysfs_each_entry(fs->memory_fd, path, visit_node, &b.nodes));
                 if (r < 0)
                         return r;
         }
@@ -382,7 +385,7 @@ int sysfs_read_identity(const struct sysfs *fs, uint32_t index, uint64_t *ret) {
 
         attribute_path(path, index, ".");
         if (fstatat(fs->memory_fd, path, &st, 0) < 0)
-                return -errno;
+                return block_error(-errno);
         *ret = st.st_ino;
         return 0;
 }
@@ -432,7 +435,7 @@ int sysfs_read_firmware_node(const struct sysfs *fs, uint32_t index, char ret[st
         n = readlinkat(fs->memory_fd, path, target, sizeof(target) - 1);
         if (n < 0) {
                 if (errno != ENOENT && errno != EINVAL)
-                        return -errno;
+                        return block_error(-errno);
                 n = 0;
         }
         target[n] = '\0';
