@@ -13,8 +13,10 @@ static bool is_same_memory(const struct sysfs *fs, const struct saved_run *run) 
         uint64_t identity = STATE_IDENTITY_INIT, one;
 
         for (uint64_t block = run->first; block <= run->last; block++) {
-                if (sysfs_read_identity(fs, (uint32_t) block, &one) < 0)
-                        return false;
+                int r = sysfs_read_identity(fs, (uint32_t) block, &one);
+
+                if (r < 0)
+                        return r != -ENOENT; /* what cannot be seen now is not another for that */
                 identity = state_identity(identity, (uint32_t) block, one);
         }
         return identity == run->identity;
@@ -52,8 +54,8 @@ static void load(struct keep *k) {
 void keep_open(struct keep *k, const struct sysfs *fs) {
         *k = (struct keep) { .dir_fd = rundir_open(sysfs_root(fs)) };
         if (k->dir_fd < 0) {
-                journal_print(LOG_WARNING, MESSAGE_WARNING, "/run/memhpd: %s; after a restart memhpd will not know which "
-                              "blocks somebody set offline", strerror(-k->dir_fd));
+                journal_print(LOG_WARNING, MESSAGE_WARNING, "/run/memhpd: %s; blocks that somebody set offline before are "
+                              "treated as new, now and after a restart", strerror(-k->dir_fd));
                 return;
         }
         load(k);
