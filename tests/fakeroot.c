@@ -98,6 +98,7 @@ struct fakeroot {
         unsigned n_files;
         struct queue events;
         int event_fd, inotify_fd, hold_fds[2];
+        bool adopting;
         unsigned write_usec, oopses;
         bool held;
         pthread_cond_t holds;
@@ -107,6 +108,7 @@ struct fakeroot {
 /* One lock for all trees: the writer thread and the test's thread meet here. */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct fakeroot *all;
+struct fakeroot_hooks fakeroot_hooks;
 static char base[PATH_SIZE];
 
 /* Not ck_assert(), which tells the test's parent of every success. */
@@ -284,19 +286,33 @@ const char *fakeroot_block_path(uint32_t block, const char *attribute) {
 
 /* ---- life -------------------------------------------------------------------------------------------------------- */
 
-struct fakeroot *fakeroot_new(unsigned flags) {
+/* What is there besides the tree. */
+static struct fakeroot *new_root(const char *path, unsigned flags) {
         struct fakeroot *f = calloc(1, sizeof(*f));
 
         CHECK(f);
         f->flags = flags;
         f->events.item_size = sizeof(struct uevent);
         pthread_cond_init(&f->holds, NULL);
-        format(f->path, "%s/root.XXXXXX", base);
-        CHECK(mkdtemp(f->path));
+        format(f->path, "%s", path);
         f->fd = open(f->path, O_PATH | O_DIRECTORY | O_CLOEXEC);
         f->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
         f->inotify_fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
         CHECK(f->fd >= 0 && f->event_fd >= 0 && f->inotify_fd >= 0 && pipe2(f->hold_fds, O_CLOEXEC) == 0);
+        pthread_mutex_lock(&lock);
+        f->next = all;
+        all = f;
+        pthread_mutex_unlock(&lock);
+        return f;
+}
+
+struct fakeroot *fakeroot_new(unsigned flags) {
+        char path[PATH_SIZE];
+        struct fakeroot *f;
+
+        format(path, "%s/root.XXXXXX", base);
+        CHECK(mkdtemp(path));
+        f = new_root(path, flags);
         make_folder(f, ".templates");
         make_folder(f, ".gone");
         make_folder(f, "run");
@@ -305,16 +321,10 @@ struct fakeroot *fakeroot_new(unsigned flags) {
         if (!(flags & FAKEROOT_NO_NODES))
                 fakeroot_write(f, NODE_DIR "/has_cpu", "0\n");
         fakeroot_set_iomem(f, FAKEROOT_IOMEM_SHOWN);
-        pthread_mutex_lock(&lock);
-        f->next = all;
-        all = f;
-        pthread_mutex_unlock(&lock);
         return f;
 }
 
-struct fakeroot *fakeroot_free(struct fakeroot *f) {
-        if (!f)
-                return NULL;
+static void free_root(struct fakeroot *f) {
         pthread_mutex_lock(&lock);
         for (struct fakeroot **p = &all; *p; p = &(*p)->next)
                 if (*p == f) {
@@ -322,7 +332,6 @@ struct fakeroot *fakeroot_free(struct fakeroot *f) {
                         break;
                 }
         pthread_mutex_unlock(&lock);
-        delete_tree(f->path);
         for (size_t i = 0; i < f->n_templates; i++)
                 free(f->templates[i].text);
         free(f->templates);
@@ -340,7 +349,23 @@ struct fakeroot *fakeroot_free(struct fakeroot *f) {
         close(f->hold_fds[0]);
         close(f->hold_fds[1]);
         free(f);
+}
+
+struct fakeroot *fakeroot_free(struct fakeroot *f) {
+        if (!f)
+                return NULL;
+        delete_tree(f->path);
+        free_root(f);
         return NULL;
+}
+
+struct fakeroot *fakeroot_adopt(struct fakeroot *f) {
+        struct fakeroot *heir = new_root(f->path, f->flags);
+
+        heir->adopting = true;
+        heir->n_files = f->n_files + 1000000; /* names that nobody has used */
+        free_root(f);
+        return heir;
 }
 
 const char *fakeroot_path(const struct fakeroot *f) {
@@ -586,6 +611,11 @@ void fakeroot_set_traits(struct fakeroot *f, const struct fakeroot_traits *trait
         f->traits = *traits;
 }
 
+/* What was to be made is there already, as the process before left it. */
+static bool is_adopted(const struct fakeroot *f) {
+        return f->adopting && errno == EEXIST;
+}
+
 static void make_node_links(struct fakeroot *f, uint32_t block, int node) {
         char path[PATH_SIZE], target[PATH_SIZE], model[PATH_SIZE];
 
@@ -599,13 +629,13 @@ static void make_node_links(struct fakeroot *f, uint32_t block, int node) {
         format(model, ".templates/node%d", node);
         format(target, "../../node/node%d", node);
         format(path, MEMORY_DIR "/memory%" PRIu32 "/node%d", block, node);
-        if (linkat(f->fd, model, f->fd, path, 0) < 0) {
+        if (linkat(f->fd, model, f->fd, path, 0) < 0 && !is_adopted(f)) {
                 CHECK(symlinkat(target, f->fd, path) == 0);
-                CHECK(linkat(f->fd, path, f->fd, model, 0) == 0 || errno == EPERM || errno == EMLINK);
+                CHECK(linkat(f->fd, path, f->fd, model, 0) == 0 || errno == EPERM || errno == EMLINK || is_adopted(f));
         }
         format(target, "../../memory/memory%" PRIu32, block);
         format(path, NODE_DIR "/node%d/memory%" PRIu32, node, block);
-        CHECK(symlinkat(target, f->fd, path) == 0);
+        CHECK(symlinkat(target, f->fd, path) == 0 || is_adopted(f));
 }
 
 static void make_firmware_link(struct fakeroot *f, const struct fake_block *b) {
@@ -615,7 +645,7 @@ static void make_firmware_link(struct fakeroot *f, const struct fake_block *b) {
                 return;
         format(target, "../../../LNXSYSTM:00/LNXSYBUS:00/%s", f->regions[b->region].firmware_node);
         format(path, MEMORY_DIR "/memory%" PRIu32 "/firmware_node", b->index);
-        CHECK(symlinkat(target, f->fd, path) == 0);
+        CHECK(symlinkat(target, f->fd, path) == 0 || is_adopted(f));
 }
 
 static void count_oopses(struct fakeroot *f) {
@@ -640,20 +670,55 @@ static void guard_zones(struct fakeroot *f, struct fake_block *b) {
         CHECK(b->watch >= 0);
 }
 
+static void read_attribute(const struct fakeroot *f, uint32_t block, const char *name, char text[static PATH_SIZE]) {
+        char path[PATH_SIZE];
+        ssize_t n;
+        int fd;
+
+        format(path, MEMORY_DIR "/memory%" PRIu32 "/%s", block, name);
+        fd = openat(f->fd, path, O_RDONLY | O_CLOEXEC);
+        n = fd < 0 ? 0 : read(fd, text, PATH_SIZE - 1);
+        CHECK(n >= 0 && (fd >= 0 || errno == ENOENT));
+        if (fd >= 0)
+                close(fd);
+        text[n] = '\0';
+        text[strcspn(text, "\n")] = '\0';
+}
+
+/* The state says whether it is online; whoever was killed before it wrote that may have left the zone behind. */
+static void adopt_block(struct fakeroot *f, struct fake_block *b) {
+        static const char *const zones[] = { "Movable", "Normal", "DMA32", "DMA" };
+        char text[PATH_SIZE];
+
+        read_attribute(f, b->index, "state", text);
+        if (strcmp(text, "online") == 0) {
+                read_attribute(f, b->index, "valid_zones", text);
+                for (size_t i = 0; i < ARRAY_SIZE(zones); i++)
+                        if (strcmp(text, zones[i]) == 0)
+                                b->zone = zones[i];
+                CHECK(b->zone || b->zones_hidden);
+        } else
+                b->zone = NULL;
+        put_attribute(f, b->index, "state", b->zone ? "online" : "offline", false);
+}
+
 static void make_block(struct fakeroot *f, struct fake_block *b) {
         const struct region *r = &f->regions[b->region];
         char path[PATH_SIZE], line[PATH_SIZE];
 
         format(path, MEMORY_DIR "/memory%" PRIu32, b->index);
-        CHECK(mkdirat(f->fd, path, 0755) == 0);
-        put_attribute(f, b->index, "state", b->zone ? "online" : "offline", true);
+        if (mkdirat(f->fd, path, 0755) < 0) {
+                CHECK(is_adopted(f));
+                adopt_block(f, b);
+        } else
+                put_attribute(f, b->index, "state", b->zone ? "online" : "offline", true);
         if (!b->zones_hidden && f->traits.late_node) {
                 format(path, MEMORY_DIR "/memory%" PRIu32 "/valid_zones", b->index);
                 format(line, "%s\n", b->zone ? b->zone : b->zones);
                 put_file(f, path, line);
                 guard_zones(f, b);
         } else if (!b->zones_hidden)
-                put_attribute(f, b->index, "valid_zones", b->zone ? b->zone : b->zones, true);
+                put_attribute(f, b->index, "valid_zones", b->zone ? b->zone : b->zones, !f->adopting);
         b->wants_node = f->traits.late_node;
         b->wants_firmware_node = f->traits.late_firmware_node && r->firmware_node[0];
         if (!b->wants_node)
@@ -780,6 +845,15 @@ unsigned fakeroot_oopses(struct fakeroot *f) {
         oopses = f->oopses;
         pthread_mutex_unlock(&lock);
         return oopses;
+}
+
+bool fakeroot_has_block(struct fakeroot *f, uint32_t block) {
+        bool has;
+
+        pthread_mutex_lock(&lock);
+        has = find_block(f, block) != NULL;
+        pthread_mutex_unlock(&lock);
+        return has;
 }
 
 static void remove_node_links(struct fakeroot *f, uint32_t block) {
@@ -1068,10 +1142,15 @@ int __wrap_sysfs_write_state(const struct sysfs *fs, uint32_t index, int fd, con
         struct fakeroot *f;
         int r;
 
+        r = fakeroot_hooks.before_write ? fakeroot_hooks.before_write() : 0;
+        if (r < 0)
+                return r;
         pthread_mutex_lock(&lock);
         f = find_root(fs);
         r = f ? do_write(f, index, word) : 0;
         pthread_mutex_unlock(&lock);
+        if (fakeroot_hooks.after_write)
+                fakeroot_hooks.after_write();
         return f ? r : __real_sysfs_write_state(fs, index, fd, word);
 }
 

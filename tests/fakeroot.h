@@ -34,6 +34,9 @@ enum {
 struct fakeroot *fakeroot_new(unsigned flags);
 struct fakeroot *fakeroot_free(struct fakeroot *f);
 const char *fakeroot_path(const struct fakeroot *f);
+/* A process that shared the tree since a fork() has changed it, and is gone, wherever it was: a new fake root on the same tree, for
+ * which f goes. What is added to it in the same way is adopted as it is; what is only half there becomes whole. */
+struct fakeroot *fakeroot_adopt(struct fakeroot *f);
 
 /* ---- memory comes and goes: tree, /proc/iomem and events --------------------------------------------------------- */
 
@@ -62,6 +65,7 @@ size_t fakeroot_count_dax_writes(struct fakeroot *f, const char *word);
 /* "System RAM (NAME)"; NULL: plain system memory, as balloon drivers add it. */
 void fakeroot_add_driver(struct fakeroot *f, const char *name, uint32_t first, uint32_t n, int node);
 void fakeroot_link(struct fakeroot *f, uint32_t first, uint32_t n);
+bool fakeroot_has_block(struct fakeroot *f, uint32_t block);
 void fakeroot_remove(struct fakeroot *f, uint32_t first, uint32_t n);
 /* One more node for a block that has one. */
 void fakeroot_add_node(struct fakeroot *f, uint32_t block, int node);
@@ -137,6 +141,15 @@ struct fakeroot_write {
 size_t fakeroot_n_writes(struct fakeroot *f);
 struct fakeroot_write fakeroot_get_write(struct fakeroot *f, size_t i);
 size_t fakeroot_count_writes(struct fakeroot *f, uint32_t block);
+
+/* Called by the thread that writes a state, before what the kernel does (an error, which is negative, is all that happens then)
+ * and after it. NULL: nobody listens. */
+struct fakeroot_hooks {
+        int (*before_write)(void);
+        void (*after_write)(void);
+};
+
+extern struct fakeroot_hooks fakeroot_hooks;
 
 /* ---- events ------------------------------------------------------------------------------------------------------ */
 

@@ -9,6 +9,12 @@
 #include "daemon/scan.h"
 
 struct rig rig;
+void (*rig_enter)(bool daemon);
+
+static void enter(bool daemon) {
+        if (rig_enter)
+                rig_enter(daemon);
+}
 
 /* Rescans wait for a second since the last one. Not here. */
 bool __real_scan_is_due(const struct scan *s, uint64_t now, uint64_t *ret_when);
@@ -16,6 +22,49 @@ bool __wrap_scan_is_due(const struct scan *s, uint64_t now, uint64_t *ret_when);
 
 bool __wrap_scan_is_due(const struct scan *s, uint64_t now, uint64_t *ret_when) {
         return __real_scan_is_due(s, now + SCAN_INTERVAL_USEC, ret_when);
+}
+
+unsigned rig_speed = 1;
+
+/* The daemon's clock and its timers: CLOCK_MONOTONIC, so many times as fast. */
+int __real_sd_event_now(sd_event *e, clockid_t clock, uint64_t *ret);
+int __wrap_sd_event_now(sd_event *e, clockid_t clock, uint64_t *ret);
+int __real_sd_event_source_get_time(sd_event_source *s, uint64_t *ret);
+int __wrap_sd_event_source_get_time(sd_event_source *s, uint64_t *ret);
+int __real_sd_event_source_set_time(sd_event_source *s, uint64_t usec);
+int __wrap_sd_event_source_set_time(sd_event_source *s, uint64_t usec);
+int __real_sd_event_source_set_time_relative(sd_event_source *s, uint64_t usec);
+int __wrap_sd_event_source_set_time_relative(sd_event_source *s, uint64_t usec);
+
+static unsigned speed_of(sd_event_source *s) {
+        clockid_t clock = CLOCK_REALTIME;
+
+        (void) sd_event_source_get_time_clock(s, &clock);
+        return clock == CLOCK_MONOTONIC ? rig_speed : 1;
+}
+
+int __wrap_sd_event_now(sd_event *e, clockid_t clock, uint64_t *ret) {
+        int r = __real_sd_event_now(e, clock, ret);
+
+        if (r >= 0 && clock == CLOCK_MONOTONIC)
+                *ret *= rig_speed;
+        return r;
+}
+
+int __wrap_sd_event_source_get_time(sd_event_source *s, uint64_t *ret) {
+        int r = __real_sd_event_source_get_time(s, ret);
+
+        if (r >= 0 && *ret != UINT64_MAX)
+                *ret *= speed_of(s);
+        return r;
+}
+
+int __wrap_sd_event_source_set_time(sd_event_source *s, uint64_t usec) {
+        return __real_sd_event_source_set_time(s, usec / speed_of(s));
+}
+
+int __wrap_sd_event_source_set_time_relative(sd_event_source *s, uint64_t usec) {
+        return __real_sd_event_source_set_time_relative(s, usec / speed_of(s));
 }
 
 /* The sanitizers' words go where the tests' do, not into what the daemon says. */
@@ -34,7 +83,9 @@ void rig_setup(void) {
 
 void rig_stop(void) {
         rig.event_source = sd_event_source_unref(rig.event_source);
+        enter(true);
         manager_free(TAKE_PTR(rig.m));
+        enter(false);
 }
 
 void rig_teardown(void) {
@@ -57,25 +108,79 @@ static int on_kernel_event(sd_event_source *source, int fd, uint32_t revents, vo
         return 0;
 }
 
-void rig_start_without_running(const char *policy) {
+static int start(void) {
         const struct manager_options options = { .root = fakeroot_path(rig.f), .config = rig.config };
+        int r;
+
+        enter(true);
+        r = manager_new(rig.event, &options, &rig.m);
+        if (r >= 0)
+                r = manager_start(rig.m);
+        enter(false);
+        return r;
+}
+
+int rig_try_to_start(const char *policy) {
+        int r;
 
         fakeroot_write(rig.f, "policy", policy);
         fakeroot_drop_events(rig.f);
-        ck_assert_msg(manager_new(rig.event, &options, &rig.m) == 0, "%s", rig_log());
+        r = start();
+        if (r < 0) {
+                rig_stop();
+                return r;
+        }
         ck_assert_int_ge(sd_event_add_io(rig.event, &rig.event_source, fakeroot_event_fd(rig.f), EPOLLIN, on_kernel_event, NULL),
                          0);
         ck_assert_int_ge(sd_event_source_set_priority(rig.event_source, -10), 0);
-        ck_assert_int_eq(manager_start(rig.m), 0);
+        return 0;
 }
 
 void rig_start(const char *policy) {
-        rig_start_without_running(policy);
+        int r = rig_try_to_start(policy);
+
+        ck_assert_msg(r == 0, "%s: %s", strerror(-r), rig_log());
         rig_settle();
 }
 
+int rig_reload(void) {
+        int r;
+
+        enter(true);
+        r = manager_reload(rig.m);
+        enter(false);
+        return r;
+}
+
+bool rig_fork(pid_t *ret) {
+        *ret = fork();
+        ck_assert_int_ge(*ret, 0);
+        if (*ret > 0)
+                return false;
+        ck_assert_int_eq(sd_event_new(&rig.event), 0); /* that of the parent is the parent's */
+        return true;
+}
+
+static bool adds_are_over(void) {
+        struct adds *adds = manager_adds(rig.m);
+
+        for (size_t i = 0; i < adds->n; i++)
+                if (adds->ring[i].number && !adds->ring[i].end_usec)
+                        return false;
+        return true;
+}
+
+void rig_settle_adds(void) {
+        RIG_RUN_UNTIL(rig_is_settled() && adds_are_over());
+}
+
 void rig_turn(void) {
-        if (sd_event_run(rig.event, 100000) < 0)
+        int r;
+
+        enter(true);
+        r = sd_event_run(rig.event, 100000);
+        enter(false);
+        if (r < 0)
                 ck_abort_msg("the event loop has ended");
 }
 

@@ -4,7 +4,9 @@
 /* The whole daemon but its main(), on a machine made of files, for tests that do bad things to it. What it says goes into a
  * file of memory. Waiting has no deadline that a slow machine could miss.
  *
- * Link with fakeroot's flags and -Wl,--wrap=scan_is_due: rescans do not wait here. */
+ * Link with RIG_WRAP (Makefile.am): rescans do not wait here. */
+
+#include <sys/types.h>
 
 #include "daemon/manager.h"
 #include "fakeroot.h"
@@ -20,19 +22,33 @@ struct rig {
 
 extern struct rig rig;
 
+/* Called with true when the daemon is about to run in the test's thread, with false when it has. NULL: nobody listens. */
+extern void (*rig_enter)(bool daemon);
+
 void rig_setup(void);
 void rig_teardown(void);
 
 /* The daemon starts, by this policy; what the kernel had to say before, nobody heard. */
 void rig_start(const char *policy);
-void rig_start_without_running(const char *policy);
+/* As far as it is started without running; or the error, and then there is none. */
+int rig_try_to_start(const char *policy);
 void rig_stop(void);
+
+int rig_reload(void);
+
+/* A process of its own with the same machine: true in the child, which has to end by _exit(). */
+bool rig_fork(pid_t *ret);
+
+/* Time runs so many times as fast for the daemon, so that nobody waits for nothing. Set it before it starts. */
+extern unsigned rig_speed;
 
 /* One turn of the loop. */
 void rig_turn(void);
 /* Nothing is under way, neither in the daemon nor in the kernel. */
 bool rig_is_settled(void);
 void rig_settle(void);
+/* … and every hot-add has ended, with what follows from that. */
+void rig_settle_adds(void);
 
 uint64_t rig_now_usec(void);
 
