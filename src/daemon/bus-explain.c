@@ -290,9 +290,14 @@ static bool may_mean_gone(const struct selector *s) {
         return s->kind == SELECTOR_BLOCKS || s->kind == SELECTOR_ADDRESS || s->kind == SELECTOR_ADD || s->kind == SELECTOR_DEVICE;
 }
 
+/* What came with a hot-add or a device is meant as a whole. */
+static bool is_meant(struct bus *b, const struct selector *s, uint32_t block) {
+        return s->kind == SELECTOR_ADD || s->kind == SELECTOR_DEVICE ||
+               selector_may_match(s, block, sysfs_block_size(manager_sysfs(b->manager)));
+}
+
 static bool is_gone(struct bus *b, const struct request *q, uint32_t block, const struct report *r) {
-        return selector_may_match(q->selector, block, sysfs_block_size(manager_sysfs(b->manager))) &&
-               !registry_find(manager_registry(b->manager), block) &&
+        return is_meant(b, q->selector, block) && !registry_find(manager_registry(b->manager), block) &&
                history_find_decision(manager_history(b->manager), block) == r;
 }
 

@@ -20,7 +20,7 @@ TYPES = {"path": "o", "interface": "s", "member": "s", "error": "s", "reply_seri
 Message = collections.namedtuple("Message", "type serial path interface member error reply_serial sender signature body variants")
 
 
-class Failure(Exception):
+class Failure(OSError):
     """An error in answer to a call."""
 
     def __init__(self, message):
