@@ -77,6 +77,9 @@ int bus_list_candidates(struct bus *b, sd_bus_message *m, bool only_check, sd_bu
 
 extern const sd_bus_vtable bus_manager_vtable[], bus_block_vtable[], bus_device_vtable[], bus_node_vtable[], bus_job_vtable[];
 
+/* All interfaces, on the connection. */
+int bus_add_objects(struct bus *b);
+
 /* Which objects there are. */
 int bus_find_block(sd_bus *bus, const char *path, const char *interface, void *userdata, void **ret, sd_bus_error *error);
 int bus_find_device(sd_bus *bus, const char *path, const char *interface, void *userdata, void **ret, sd_bus_error *error);

@@ -79,7 +79,7 @@ static const struct {
         { BUS_PATH "/job", BUS_JOB, bus_job_vtable, bus_find_job, bus_enumerate_jobs },
 };
 
-static int add_objects(struct bus *b) {
+int bus_add_objects(struct bus *b) {
         int r;
 
         r = sd_bus_add_object_vtable(b->bus, NULL, BUS_PATH, BUS_MANAGER, bus_manager_vtable, b);
@@ -105,7 +105,7 @@ static int connect_bus(struct bus *b) {
         if (r >= 0)
                 r = sd_bus_set_watch_bind(b->bus, true);
         if (r >= 0)
-                r = add_objects(b);
+                r = bus_add_objects(b);
         if (r >= 0)
                 r = sd_bus_start(b->bus);
         /* Memory goes before words about it. */
