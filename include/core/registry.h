@@ -59,7 +59,7 @@ struct registry {
 void registry_done(struct registry *r);
 
 struct entry *registry_find(const struct registry *r, uint32_t block) _pure_;
-/* The entries from first to last, as many as there are. */
+/* The entries from first to last, as many as there are; NULL if there are none. */
 struct entry *registry_range(const struct registry *r, uint32_t first, uint32_t last, size_t *ret_n);
 /* The entry of the block, new (STAGE_IDLE, offline, of unknown source) where there was none. NULL: no memory. */
 struct entry *registry_insert(struct registry *r, uint32_t block);

@@ -37,7 +37,7 @@ struct entry *registry_range(const struct registry *r, uint32_t first, uint32_t 
         size_t begin = lower_bound(r, first), end = last == UINT32_MAX ? r->n : lower_bound(r, last + 1);
 
         *ret_n = end > begin ? end - begin : 0;
-        return r->entries + begin;
+        return *ret_n ? r->entries + begin : NULL;
 }
 
 struct entry *registry_insert(struct registry *r, uint32_t block) {
