@@ -61,19 +61,23 @@ struct column_choice {
 int column_choice_parse(const struct column_set *set, const char *list, struct column_choice *ret);
 bool column_choice_has(const struct column_choice *c, unsigned column) _pure_;
 
-struct libscols_table;
-struct libscols_line;
-
 #define TABLE_COLUMNS_MAX 96
 
 struct table {
-        struct libscols_table *scols;
-        struct libscols_line *line;
         const struct column_set *set;
         bool may_hide, legend;
         int position[COLUMNS_MAX]; /* where a column of the set is shown, -1: it is not */
-        size_t n_repeated;
-        size_t widths[TABLE_COLUMNS_MAX]; /* of what is shown, in characters */
+        size_t n_columns, n_repeated;
+        const struct column *columns[TABLE_COLUMNS_MAX]; /* what is shown, */
+        const char *names[TABLE_COLUMNS_MAX];            /* its headings, which must outlive the table, */
+        size_t widths[TABLE_COLUMNS_MAX];                /* and how wide it is, in characters */
+        struct cell {
+                uint32_t text; /* where in texts */
+                uint8_t colour; /* enum colour */
+        } *cells; /* row by row */
+        size_t n_cells, capacity_cells;
+        char *texts;
+        size_t n_texts, capacity_texts;
 };
 
 /* repeated: the names of what a repeated column stands for. */

@@ -7,10 +7,22 @@
 #include <wchar.h>
 #include <wctype.h>
 
+/* Nearly all of it is: tables of half a million lines are told by the byte. */
+static size_t plain_length(const char *s) {
+        size_t n = 0;
+
+        while (s[n] >= ' ' && s[n] <= '~')
+                n++;
+        return n;
+}
+
 void print_safe(FILE *f, const char *s) {
         mbstate_t state = {};
+        size_t plain = plain_length(s);
         wchar_t c;
 
+        fwrite(s, 1, plain, f);
+        s += plain;
         while (*s) {
                 size_t n = mbrtowc(&c, s, MB_CUR_MAX, &state);
 
@@ -26,9 +38,10 @@ void print_safe(FILE *f, const char *s) {
 
 size_t text_width(const char *s) {
         mbstate_t state = {};
-        size_t width = 0;
+        size_t width = plain_length(s);
         wchar_t c;
 
+        s += width;
         while (*s) {
                 size_t n = mbrtowc(&c, s, MB_CUR_MAX, &state);
 
