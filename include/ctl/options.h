@@ -15,6 +15,7 @@ enum option_group {
         OPTIONS_FOR = 1 << 3,
         OPTIONS_HOST = 1 << 4, /* verbs that ask the daemon */
         OPTIONS_WATCH = 1 << 5,
+        OPTIONS_TO = 1 << 25, /* a file instead of standard output */
         OPTIONS_MAP = 1 << 10,
         OPTIONS_TIME = 1 << 6, /* which part of the past */
         OPTIONS_JOB = 1 << 16,     /* what changes the state of memory */
@@ -37,6 +38,7 @@ struct options {
         const char *duration; /* NULL: until it is ended */
         const char *since;   /* NULL: from the beginning */
         const char *boot;    /* NULL: this one */
+        const char *to;      /* NULL: standard output */
         const char *watch;   /* NULL: once; "": again every two seconds, else so often */
         const char *timeout; /* NULL: as long as it takes */
         const char *zone;    /* NULL: as the kernel likes */

@@ -25,6 +25,7 @@ enum status verb_simulate(const struct options *o, char *const *args);
 enum status verb_zones(const struct options *o, char *const *args);
 enum status verb_buddy(const struct options *o, char *const *args);
 enum status verb_stats(const struct options *o, char *const *args);
+enum status verb_metrics(const struct options *o, char *const *args);
 enum status verb_map(const struct options *o, char *const *args);
 enum status verb_trace(const struct options *o, char *const *args);
 enum status verb_doctor(const struct options *o, char *const *args);

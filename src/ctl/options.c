@@ -66,6 +66,10 @@ static void set_boot(struct options *o, const char *argument) {
         o->boot = argument;
 }
 
+static void set_to(struct options *o, const char *argument) {
+        o->to = argument;
+}
+
 static void set_watch(struct options *o, const char *argument) {
         o->watch = argument ?: "";
 }
@@ -177,6 +181,7 @@ static const struct {
           OPTIONS_TIME, 0 },
         { "boot", "BOOT", "history: of another boot: -1 is the one before, or its id; all: of any", set_boot, OPTIONS_TIME, 0 },
         { "watch", "SEC", "again every two seconds, or so often, with what changed; ^C ends it", set_watch, OPTIONS_WATCH, 0, true },
+        { "to", "FILE", "metrics: write to this file, which is replaced at once", set_to, OPTIONS_TO, 0 },
         { "by", "WHAT", "map: what the colours tell: zone (the default), state or source", set_by, OPTIONS_MAP, 0 },
         { "svg", "FILE", "map: draw into this file; - is standard output", set_svg, OPTIONS_MAP, 0 },
         { "zone", "ZONE", "online, rezone: movable or kernel", set_zone, OPTIONS_ZONE, 0 },

@@ -22,6 +22,8 @@ const struct verb verbs[] = {
           OPTIONS_COLUMNS | OPTIONS_WATCH, VERB_NODE | VERB_PAGER, &buddy_columns },
         { "stats", "", "what hot-plug made of the memory of each node, and alerts", verb_stats, 0, 0,
           OPTIONS_COLUMNS | OPTIONS_WATCH | OPTIONS_HOST, VERB_PAGER, &stats_columns },
+        { "metrics", "", "figures of the machine and of the daemon, as OpenMetrics text", verb_metrics, 0, 0,
+          OPTIONS_TO, 0, NULL },
         { "map", "", "the physical address space as a picture", verb_map, 0, 0,
           OPTIONS_MAP, VERB_PAGER, NULL },
         { "history", "[SEL]", "what was decided in the past, and what became of it", verb_history, 0, 1,

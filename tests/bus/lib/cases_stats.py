@@ -1,10 +1,14 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """GetStats and alerts: what the daemon knows, beside what memhpctl reads itself; raised once, cleared once, told to all."""
 
+import json
+import os
+import re
 import time
 
+from ctl.lib import openmetrics
 from ctl.lib.tree import GIB, MIB, buddy_text, zone_text
-from .rig import NOBODY, PATIENCE, Signals
+from .rig import NOBODY, PATIENCE, TESTS, Signals
 
 POLICY = """version = 1;
 alerts = { interval = "1s"; offline_after = "1s"; };
@@ -182,3 +186,65 @@ def case_counters(checks, rig):
         "org.memhp1", "/org/memhp1", "org.memhp1.Manager", "GetStatus").json["data"][0]["counters"]["data"]["rescans"] >= 2)
     again = rig.call("org.memhp1", "/org/memhp1", "org.memhp1.Manager", "GetStatus").json["data"][0]
     checks.equal("what is decided as ever is no new decision", again["decisions"], status["decisions"])
+
+
+def metrics(rig):
+    result = rig.run(rig.program("memhpctl"), "metrics")
+    assert result.status == 0 and result.err == "", result
+    return openmetrics.parse(result.out)
+
+
+def case_metrics_daemon(checks, rig):
+    rig.start_bus()
+    memhpd = rig.start_memhpd(policy=POLICY)
+    set_memory(memhpd, GIB)
+    rig.wait_for_name("org.memhp1")
+    memhpd.do("dimm PNP0C80:01 64-71 1")
+    memhpd.do("virtio-mem virtio0 128-129 0")
+    memhpd.process.wait_for("hot-added memory waits offline")
+    set_memory(memhpd, GIB, movable_blocks=8)
+    value = openmetrics.value
+    families = until("all was reported", lambda: (m := metrics(rig)) and value(
+        m, "memhp_outcomes", "_total", outcome="done") == 8 and value(m, "memhp_alert", alert="waiting") == 1 and m)
+    checks.equal("valid, and the daemon answers", value(families, "memhp_daemon_up"), 1)
+    checks.equal("decisions", (value(families, "memhp_decisions", "_total", rule="limited", action="online_movable"),
+                               value(families, "memhp_decisions", "_total", rule="", action="leave_offline")), (8, 2))
+    checks.equal("the histogram counts each write", (
+        value(families, "memhp_write_duration_seconds", "_count", direction="online"),
+        value(families, "memhp_write_duration_seconds", "_bucket", direction="online", le="+Inf"),
+        value(families, "memhp_write_duration_seconds", "_count", direction="offline")), (8, 8, 0))
+    checks.equal("memory by source", (value(families, "memhp_source_bytes", source="dimm", state="online"),
+                                      value(families, "memhp_source_bytes", source="virtio-mem", state="offline")),
+                 (GIB, 256 * MIB))
+    checks.equal("what waits", value(families, "memhp_waiting_bytes"), 256 * MIB)
+    checks.expect(value(families, "memhp_waiting_seconds") >= 1, "for how long")
+    status = rig.call("org.memhp1", "/org/memhp1", "org.memhp1.Manager", "GetStatus").json["data"][0]
+    counters = status["counters"]["data"]
+    checks.equal("the daemon's own counters", [value(families, f"memhp_{name}", "_total") for name in (
+        "events", "event_overflows", "writes", "onlined_blocks", "failures", "lost_races")], [counters[k] for k in (
+            "events", "overflows", "writes", "onlined", "failed", "lost_races")])
+    expect_monitoring(checks, openmetrics.names(families) | {"node_textfile_mtime_seconds"})
+
+
+def expect_monitoring(checks, known):
+    """Every metric that the rules and the dashboard name is one that there is."""
+    folder = os.path.join(os.path.dirname(TESTS), "conf", "monitoring")
+    with open(os.path.join(folder, "memhpd-dashboard.json"), encoding="utf-8") as f:
+        dashboard = json.load(f)
+    texts = {f"panel {p['title']}": " ".join(t["expr"] for t in p["targets"]) for p in dashboard["panels"]}
+    texts["the list of instances"] = dashboard["templating"]["list"][1]["definition"]
+    with open(os.path.join(folder, "memhpd.rules.yml"), encoding="utf-8") as f:
+        rules = f.read()
+    found = re.findall(r"- alert: (\w+)\n +expr: (?:>\n +)?(.*)", rules)
+    texts.update((f"rule {name}", expression) for name, expression in found)
+    checks.equal("each rule has an expression", len(found), rules.count("- alert:"))
+    for where, text in texts.items():
+        names = set(re.findall(r"\b(?:memhp|node)_[a-z_]+\b", text))
+        checks.expect(names and names <= known, f"{where}: it is there", names - known)
+    checks.equal("panels do not lie on one another", overlapping(dashboard["panels"]), [])
+
+
+def overlapping(panels):
+    places = [p["gridPos"] for p in panels]
+    return [(a, b) for i, a in enumerate(places) for b in places[:i]
+            if a["x"] < b["x"] + b["w"] and b["x"] < a["x"] + a["w"] and a["y"] < b["y"] + b["h"] and b["y"] < a["y"] + a["h"]]
