@@ -44,7 +44,8 @@ static uint64_t cost_of(const struct candidate *c) {
 
 /* Ascending: cheap before costly, high addresses before low. */
 static uint64_t order_of(uint64_t cost, uint64_t n_pages, uint32_t block) {
-        uint64_t share = n_pages ? MIN(cost * COSTS / n_pages, (uint64_t) COSTS) : 0;
+        /* Empty ones apart: nothing can keep them from going. */
+        uint64_t share = cost && n_pages ? 1 + MIN(cost * COSTS / n_pages, (uint64_t) COSTS) : 0;
 
         return share << 32 | (UINT32_MAX - block);
 }
