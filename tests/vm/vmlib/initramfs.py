@@ -17,9 +17,9 @@ import subprocess
 from . import agent
 
 PROGRAMS = ("memhpd", "memhpctl")
-TEST_PROGRAMS = ("hog", "observe")
+TEST_PROGRAMS = ("hog", "observe", "pin")
 # setpriv takes capabilities away from memhpd; busybox has one that cannot. Its nice Debian leaves out.
-TOOLS = ("ndctl", "daxctl", "setpriv", "nice")
+TOOLS = ("ndctl", "daxctl", "setpriv", "nice", "dbus-daemon", "chmem")
 
 
 class NoInitramfs(Exception):

@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""A system bus in the guest, and memhpctl's jobs on it. root is alone there: no polkit is needed."""
+
+import json
+import re
+
+from .guest import GuestError
+from .report import Skipped
+
+CONFIG = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
+ "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
+<busconfig>
+  <type>system</type>
+  <listen>unix:path=/run/dbus/system_bus_socket</listen>
+  <auth>EXTERNAL</auth>
+  <policy context="default">
+    <allow user="*"/> <allow own="*"/> <allow send_destination="*"/> <allow receive_sender="*"/> <allow send_type="signal"/>
+  </policy>
+</busconfig>
+"""
+
+
+def start(guest):
+    """Before memhpd, which then has its name from the start."""
+    if guest.run("command -v dbus-daemon")[0] != 0:
+        raise Skipped("no dbus-daemon to put into the guest (Debian: dbus-daemon)")
+    guest.write_file("/etc/bus.conf", CONFIG)
+    guest.check("mkdir -p /run/dbus && dbus-daemon --config-file=/etc/bus.conf --nosyslog --nopidfile --fork")
+
+
+def wait_name(guest):
+    """memhpd asks for its name when it has met all blocks."""
+    guest.check("n=0; until memhpctl jobs >/dev/null 2>&1; do n=$((n+1)); [ $n -lt 100 ] || { memhpctl jobs; exit 1; }; usleep 100000; done")
+
+
+class Result:
+    """How `memhpctl --json VERB …` ended: its status, the job as it ended, and all lines."""
+
+    def __init__(self, arguments, status, out):
+        self.status = status
+        self.out = out
+        self.lines = []
+        for line in out.splitlines():
+            if line.startswith("{"):
+                self.lines.append(json.loads(line))
+        if status in (0, 1, 64) and not self.lines:
+            raise GuestError(f"memhpctl {arguments}: no JSON: {out.strip()}")
+        self.job = self.lines[-1] if self.lines else None
+
+    def fates(self):
+        """Block number -> what became of it."""
+        return {item["block"]: item["fate"] for item in self.job["items"]}
+
+    def whys(self):
+        """Block number -> (errno, the kernel's reason) of what failed."""
+        return {item["block"]: (item["errno"], item["why"]) for item in self.job["items"] if item["fate"] == "failed"}
+
+
+def ask(guest, arguments, timeout=60):
+    """A job, followed to its end."""
+    status, out = guest.run(f"memhpctl --json {arguments}", timeout)
+    return Result(arguments, status, out)
+
+
+def people(guest, arguments, timeout=60):
+    """(exit status, what people see)."""
+    return guest.run(f"memhpctl {arguments}", timeout)
+
+
+# -- memory that is in use
+
+class Holder:
+    """A program in the guest that holds memory of a node."""
+
+    def __init__(self, guest, name, command):
+        self._guest = guest
+        self.pid_file = f"/tmp/{name}.pid"
+        guest.check(f"rm -f /tmp/{name}.out; {command} </dev/null >/tmp/{name}.out 2>&1 & echo $! >{self.pid_file}\n"
+                    f"n=0; until grep -q '^ready$' /tmp/{name}.out; do n=$((n+1)); "
+                    f"[ $n -lt 300 ] && kill -0 $(cat {self.pid_file}) || {{ cat /tmp/{name}.out; exit 1; }}; usleep 100000; done", 60)
+        self.out = guest.check(f"cat /tmp/{name}.out")
+
+    def pages(self):
+        """Block number -> the page that is pinned there."""
+        return {int(b): int(p, 16) for b, p in re.findall(r"^pinned (\d+) (0x[0-9a-f]+)$", self.out, re.MULTILINE)}
+
+    def let_go(self):
+        self._guest.check(f"kill $(cat {self.pid_file}); n=0; while kill -0 $(cat {self.pid_file}) 2>/dev/null; do usleep 50000; done")
+
+
+def pin(guest, node, blocks, name="pin"):
+    """A page in each of these blocks that the kernel can isolate, but never move."""
+    return Holder(guest, name, f"pin {node} 128 {' '.join(str(b) for b in blocks)}")
+
+
+def tables(guest, node, mib, name="tables"):
+    """So much of page tables of a process on this node, which cannot be moved, and as much that can."""
+    return Holder(guest, name, f"pin --tables {node} {mib}")
+
+
+def fill(guest, node, mib, name="fill"):
+    """So much of a process's memory on this node, which can be moved; the first to be killed for want of memory."""
+    return Holder(guest, name, f"sh -c 'echo 1000 >/proc/self/oom_score_adj; exec pin --fill {node} {mib}'")
