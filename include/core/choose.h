@@ -5,7 +5,7 @@
  * order:
  *  1. zone Movable before kernel zones; blocks that failed before, or hold pages that stay, after the others of their kind;
  *  2. devices that go as a whole, and fit, before single blocks: what is left can then be unplugged;
- *  3. the less there is to move, in sixteenths of a block;
+ *  3. empty blocks, then the less there is to move, in sixteenths of a block;
  *  4. the highest address first.
  * Blocks of kernel zones with pages that are known to stay are not tried at all. Pure. */
 
