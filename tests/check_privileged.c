@@ -7,6 +7,7 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 
 #include "host/kmsg.h"
@@ -217,6 +218,76 @@ static void captured_machines_need_nothing(int i) {
         privileged_done(&p);
 }
 
+/* The service manager's part: takes every message, and lets go of what came with it after the last (BARRIER=1). Each text with
+ * the inode of its descriptor into seen. */
+static void keep_store(int fd, char *seen, size_t size) {
+        int barrier = -1;
+
+        seen[0] = '\0';
+        while (barrier < 0) {
+                _Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int)) * 4];
+                char text[256];
+                struct iovec iov = { text, sizeof(text) - 1 };
+                struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control) };
+                ssize_t n = recvmsg(fd, &m, 0);
+                int given = -1;
+
+                MUST(n > 0);
+                text[n] = '\0';
+                for (struct cmsghdr *c = CMSG_FIRSTHDR(&m); c; c = CMSG_NXTHDR(&m, c))
+                        if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS)
+                                memcpy(&given, CMSG_DATA(c), sizeof(given));
+                if (strcmp(text, "BARRIER=1") == 0)
+                        barrier = given;
+                for (char *p = text; (p = strchr(p, '\n'));)
+                        *p = ' ';
+                snprintf(seen + strlen(seen), size - strlen(seen), "%s %ju\n", text,
+                         given >= 0 && barrier < 0 ? (uintmax_t) id(given) : 0);
+                if (given >= 0)
+                        close(given);
+        }
+}
+
+static void handed_to_the_service_manager(int i) {
+        struct sockaddr_un address = { .sun_family = AF_UNIX };
+        struct privileged p = { .iomem_fd = file_with("iomem"), .kmsg_fd = i ? -EPERM : file_with("kmsg") };
+        char seen[2048], wanted[2048], kmsg[256];
+        int fd = socket(AF_UNIX, SOCK_DGRAM, 0);
+        socklen_t size = sizeof(address);
+        pid_t pid;
+        int status;
+
+        MUST(uevent_monitor_new(-1, 4096, &p.monitor) == 0);
+        unsetenv("NOTIFY_SOCKET");
+        MUST(privileged_hand_over(&p) == -ENOTCONN);
+
+        MUST(bind(fd, (struct sockaddr *) &address, sizeof(sa_family_t)) == 0 && /* the kernel finds an abstract name */
+             getsockname(fd, (struct sockaddr *) &address, &size) == 0);
+        address.sun_path[0] = '@';
+        address.sun_path[size - sizeof(sa_family_t)] = '\0';
+        setenv("NOTIFY_SOCKET", address.sun_path, 1);
+        pid = fork();
+        MUST(pid >= 0);
+        if (pid == 0)
+                _exit(privileged_hand_over(&p) == 0 ? 0 : 1);
+        keep_store(fd, seen, sizeof(seen));
+        MUST(waitpid(pid, &status, 0) == pid && status == 0);
+        snprintf(kmsg, sizeof(kmsg), "FDSTOREREMOVE=1 FDNAME=kmsg 0\nFDSTORE=1 FDPOLL=0 FDNAME=kmsg %ju\n",
+                 i ? 0 : (uintmax_t) id(p.kmsg_fd));
+        snprintf(wanted, sizeof(wanted), "FDSTOREREMOVE=1 FDNAME=iomem 0\nFDSTORE=1 FDPOLL=0 FDNAME=iomem %ju\n%s"
+                 "FDSTOREREMOVE=1 FDNAME=uevents 0\nFDSTORE=1 FDPOLL=0 FDNAME=uevents %ju\nBARRIER=1 0\n",
+                 (uintmax_t) id(p.iomem_fd), i ? "" : kmsg, (uintmax_t) id(uevent_monitor_fd(p.monitor)));
+        if (strcmp(seen, wanted) != 0)
+                fprintf(stderr, "%s instead of\n%s", seen, wanted);
+        MUST(strcmp(seen, wanted) == 0);
+        privileged_done(&p);
+}
+
+START_TEST(test_handed_to_the_service_manager) {
+        run_apart(handed_to_the_service_manager, _i);
+}
+END_TEST
+
 START_TEST(test_descriptors_by_name) {
         run_apart(descriptors_by_name, _i);
 }
@@ -283,6 +354,7 @@ int main(void) {
         tcase_add_test(c, test_a_name_counts_once);
         tcase_add_loop_test(c, test_uevents_from_something_else, 0, 4);
         tcase_add_test(c, test_by_hand);
+        tcase_add_loop_test(c, test_handed_to_the_service_manager, 0, 2);
         tcase_add_test(c, test_captured_machines_need_nothing);
         c = check_case(s, "capabilities");
         tcase_add_test(c, test_nothing_is_left);

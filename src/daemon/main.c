@@ -27,6 +27,8 @@ static const char help_text[] =
         "  -c, --config=FILE    read the policy from FILE alone\n"
         "      --sysroot=DIR    work on the tree below DIR instead of the running system;\n"
         "                       nothing is watched there\n"
+        "      --hand-over      open what takes privileges, leave it with the service manager\n"
+        "                       for the daemon, and exit; for the beginning of the service\n"
         "      --restore        put the kernel's auto_online_blocks back as it was before\n"
         "                       memhpd changed it, and exit; for the end of the service\n"
         "  -h, --help           show this and exit\n"
@@ -34,12 +36,15 @@ static const char help_text[] =
         "\n"
         "SIGHUP loads the policy again, SIGTERM and SIGINT stop. See memhpd(8).\n";
 
-/* 1: run · 0: done · negative: wrong usage */
-static int parse_arguments(int argc, char **argv, struct manager_options *ret, bool *ret_restore) {
-        enum { OPTION_SYSROOT = 256, OPTION_RESTORE };
+enum task { TASK_RUN, TASK_HAND_OVER, TASK_RESTORE };
+
+/* 1: go on · 0: done · negative: wrong usage */
+static int parse_arguments(int argc, char **argv, struct manager_options *ret, enum task *ret_task) {
+        enum { OPTION_SYSROOT = 256, OPTION_HAND_OVER, OPTION_RESTORE };
         static const struct option options[] = {
                 { "config", required_argument, NULL, 'c' },
                 { "sysroot", required_argument, NULL, OPTION_SYSROOT },
+                { "hand-over", no_argument, NULL, OPTION_HAND_OVER },
                 { "restore", no_argument, NULL, OPTION_RESTORE },
                 { "help", no_argument, NULL, 'h' },
                 { "version", no_argument, NULL, 'V' },
@@ -55,8 +60,11 @@ static int parse_arguments(int argc, char **argv, struct manager_options *ret, b
                 case OPTION_SYSROOT:
                         ret->root = optarg;
                         break;
+                case OPTION_HAND_OVER:
+                        *ret_task = TASK_HAND_OVER;
+                        break;
                 case OPTION_RESTORE:
-                        *ret_restore = true;
+                        *ret_task = TASK_RESTORE;
                         break;
                 case 'h':
                         fputs(help_text, stdout);
@@ -146,6 +154,20 @@ static int run(struct manager_options *options) {
         return r;
 }
 
+/* The one thing that is done with privileges in the service. */
+static int hand_over(const char *root) {
+        _cleanup_(privileged_done) struct privileged privileged = {};
+        int r;
+
+        privileged_open(root, &privileged);
+        r = privileged_hand_over(&privileged);
+        if (r == -ENOTCONN)
+                journal_print(LOG_ERR, MESSAGE_FAILED, "nothing handed over: no service manager listens ($NOTIFY_SOCKET)");
+        else if (r < 0)
+                journal_print(LOG_ERR, MESSAGE_FAILED, "not all handed over to the service manager: %s", strerror(-r));
+        return r;
+}
+
 /* Also where the daemon could not be started at all: needs neither a policy nor an event loop. */
 static int restore(const char *root) {
         _cleanup_(sysfs_closep) struct sysfs *fs = NULL;
@@ -175,14 +197,19 @@ static int exit_status(int r) {
 
 int main(int argc, char **argv) {
         struct manager_options options = { .root = "/" };
-        bool only_restore = false;
+        enum task task = TASK_RUN;
         int r;
 
-        r = parse_arguments(argc, argv, &options, &only_restore);
+        r = parse_arguments(argc, argv, &options, &task);
         if (r <= 0)
                 return r < 0 ? 2 : EXIT_SUCCESS;
-        if (only_restore)
+        switch (task) {
+        case TASK_HAND_OVER:
+                return hand_over(options.root) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+        case TASK_RESTORE:
                 return restore(options.root) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
-        memory_prepare();
-        return exit_status(run(&options));
+        default:
+                memory_prepare();
+                return exit_status(run(&options));
+        }
 }

@@ -9,7 +9,7 @@
 #include "daemon/journal.h"
 #include "daemon/manager-internal.h"
 
-#define RECEIVE_BUFFER (128u * 1024 * 1024) /* what host/privileged.c asks for, and systemd/memhpd-uevents.socket */
+#define RECEIVE_BUFFER (128u * 1024 * 1024) /* what host/privileged.c asks for */
 #define PROOF_TIMEOUT_MSEC 1000 /* it is there before the write that asks for it returns; a bound, not a delay */
 #define EVENT_BUDGET 512 /* events taken before others get their turn */
 #define WORK_BUDGET 64   /* blocks looked at before events get theirs */

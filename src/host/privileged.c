@@ -11,6 +11,7 @@
 #include "host/sysfs.h"
 
 #define RECEIVE_BUFFER (128u * 1024 * 1024)
+#define BARRIER_TIMEOUT_USEC 10000000
 
 struct handed {
         int iomem_fd, kmsg_fd, uevents_fd;
@@ -66,6 +67,38 @@ void privileged_done(struct privileged *p) {
         closep(&p->kmsg_fd);
         uevent_monitor_free(p->monitor);
         *p = (struct privileged) { .iomem_fd = -ENOENT, .kmsg_fd = -ENOENT, .monitor_error = -ENOENT };
+}
+
+static int store(const char *name, int fd) {
+        char text[64];
+        int r;
+
+        if (fd < 0)
+                return 0;
+        snprintf(text, sizeof(text), "FDSTOREREMOVE=1\nFDNAME=%s", name);
+        r = sd_notify(false, text);
+        if (r == 0)
+                return -ENOTCONN;
+        if (r < 0)
+                return r;
+        /* FDPOLL: a log that was overrun, or a full socket, is no reason to forget it. */
+        snprintf(text, sizeof(text), "FDSTORE=1\nFDPOLL=0\nFDNAME=%s", name);
+        r = sd_pid_notify_with_fds(0, false, text, &fd, 1);
+        return MIN(r, 0);
+}
+
+int privileged_hand_over(const struct privileged *p) {
+        int r;
+
+        r = store(PRIVILEGED_IOMEM, p->iomem_fd);
+        if (r >= 0)
+                r = store(PRIVILEGED_KMSG, p->kmsg_fd);
+        if (r >= 0)
+                r = store(PRIVILEGED_UEVENTS, p->monitor ? uevent_monitor_fd(p->monitor) : -1);
+        /* Whose process has ended is nobody to the service manager, and so would be what it sent. */
+        if (r >= 0)
+                r = sd_notify_barrier(false, BARRIER_TIMEOUT_USEC);
+        return MIN(r, 0);
 }
 
 int privileges_drop(void) {

@@ -103,6 +103,7 @@ NOT_WRITABLE = re.compile(r"^.*\bstate of memory blocks cannot be written: .*$",
 NO_UEVENTS = re.compile(r"^.*\b(uevents do not arrive|cannot watch for uevents): .*$", re.MULTILINE)
 SMALL_BUFFER = re.compile(r"^.*\bkernel queues only \d+ KiB of uevents\b.*$", re.MULTILINE)
 HIDDEN_IOMEM = re.compile(r"^.*/proc/iomem shows no addresses\b.*$", re.MULTILINE)
+NO_KERNEL_LOG = re.compile(r"^.*\bkernel log cannot be read\b.*$", re.MULTILINE)
 
 
 # -- others that bring memory online
