@@ -189,6 +189,9 @@ static int exit_status(int r) {
         case -EPERM:
         case -EROFS:
         case -ENOTCONN:
+        case -EAFNOSUPPORT: /* no socket for uevents */
+        case -EPROTONOSUPPORT:
+        case -EPROTOTYPE:
                 return EXIT_NOPERM;
         default:
                 return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;

@@ -7,7 +7,7 @@ looking at all of them.
 
 import time
 
-from vmlib import admin, claims, contract
+from vmlib import admin, claims, contract, starved
 from vmlib.machine import BLOCK, GIB
 
 NAME = "event-room"
@@ -19,12 +19,15 @@ POLICY = claims.policy('{ name = "all"; match = { }; action = "leave_offline"; }
 
 def play(guest, report):
     before = guest.look()
+    # Of the limit for receive buffers the kernel grants the double: as much as a socket has that does not ask for more.
+    guest.check(f"echo {starved.BUFFER // 2} >/proc/sys/net/core/rmem_max")
     guest.start_daemon(POLICY)
     report.expect_equal("events that it lost", add(guest, report, before, 1, "handed over"), 0)
     report.expect(not contract.EVENTS_LOST.search(guest.log()), "memhpd lost none")
 
     report.did("the same, nothing being handed over")
     guest.drop_in("poor", "[Service]\nExecStartPre=\n")
+    guest.stop_daemon()         # a restart would keep what was handed over before
     guest.start_daemon()
     report.quote(guest.wait_log("that its socket is small", contract.SMALL_BUFFER.search).group(0))
     report.quote(guest.wait_log("that it sees no addresses", contract.HIDDEN_IOMEM.search).group(0))

@@ -67,7 +67,7 @@ def uevent_socket(guest):
     """memhpd's socket for uevents (NETLINK_KOBJECT_UEVENT is 15)."""
     links = guest.check(f"for fd in /proc/{guest.daemon_pid}/fd/*; do readlink $fd; done; true")
     inodes = set(re.findall(r"socket:\[(\d+)\]", links))
-    lines = [line.split() for line in guest.check("cat /proc/net/netlink").splitlines()[1:]]
+    lines = [line.split() for line in guest.check(f"cat /proc/{guest.daemon_pid}/net/netlink").splitlines()[1:]]
     mine = [w for w in lines if w[1] == "15" and w[9] in inodes]
     if len(mine) != 1:
         raise GuestError(f"memhpd has {len(mine)} sockets for uevents")
