@@ -87,8 +87,8 @@ def case_objects_properties(checks, rig):
     checks.equal("lists agree", ([d[0] for d in nobody.manager("ListDevices")[0]], [n[0] for n in nobody.manager("ListNodes")[0]]),
                  (["PNP0C80:01", "dax0.0"], [0, 1]))
     checks.equal("ranges", [(r[0], r[1], r[2], r[4], r[5], r[6], r[7]) for r in nobody.manager("ListRanges", "s", ["32-"])[0]],
-                 [(32, 33, "online", ["Movable"], [1], "dimm", "PNP0C80:01"), (34, 34, "offline", [], [1], "dimm", "PNP0C80:01"),
-                  (35, 39, "online", ["Movable"], [1], "dimm", "PNP0C80:01"), (60, 63, "offline", [], [1], "pmem", "dax0.0")])
+                 [(32, 33, "online", ["Movable"], [1], "dimm", "PNP0C80:01"), (34, 34, "offline", ["Normal", "Movable"], [1], "dimm", "PNP0C80:01"),
+                  (35, 39, "online", ["Movable"], [1], "dimm", "PNP0C80:01"), (60, 63, "offline", ["Normal", "Movable"], [1], "pmem", "dax0.0")])
     job = nobody.properties("/org/memhp1/job/1", "Job")
     checks.equal("a job", {name: job[name] for name in ("Id", "Kind", "Selector", "Action", "State", "Uid", "Blocks", "Done", "Failed", "AllOrNothing")},
                  {"Id": 1, "Kind": "online", "Selector": "33", "Action": "online", "State": "done", "Uid": 0, "Blocks": 1, "Done": 1, "Failed": 0,
