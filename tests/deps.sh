@@ -7,7 +7,7 @@ MEMHP_BUILD_PACKAGES="
 MEMHP_VM_PACKAGES="
         qemu-system-x86 busybox-static cpio zstd kmod ndctl daxctl python3 debootstrap"
 MEMHP_CHECK_PACKAGES="
-        mandoc valgrind dbus-daemon polkitd prometheus-node-exporter systemd clang libclang-rt-14-dev"
+        mandoc valgrind zsh fish dbus-daemon polkitd prometheus-node-exporter systemd clang libclang-rt-14-dev"
 
 # deps_missing PACKAGE...: print those that are not installed
 deps_missing() {

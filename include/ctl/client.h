@@ -36,6 +36,7 @@ enum status client_call(struct client *c, const char *path, const char *interfac
 enum status client_ask(struct client *c, const char *method, json_t **ret, const char *types, ...);
 /* The same without a complaint. */
 bool client_ask_quietly(struct client *c, const char *method, json_t **ret, const char *types, ...);
+bool client_get_quietly(struct client *c, const char *property, json_t **ret); /* of the manager */
 enum status client_get(struct client *c, const char *path, const char *interface, const char *property, json_t **ret);
 /* As client_call(), of a method of the manager, with arguments that a function appends: it may be called twice. */
 typedef int (*client_fill)(sd_bus_message *m, void *userdata);

@@ -47,6 +47,20 @@ struct options {
         unsigned groups;     /* of the options that were given */
 };
 
+struct option_spec {
+        const char *name;
+        const char *argument; /* NULL: none. What it is called in help tells completion what it may be */
+        const char *help;
+        void (*set)(struct options *o, const char *argument);
+        unsigned group; /* 0: every verb takes it */
+        char letter;
+        bool optional; /* the argument, which then follows a "=" */
+};
+
+/* The table, from which help and completion come as well. */
+extern const struct option_spec option_specs[];
+extern const size_t n_option_specs;
+
 /* Complains and returns -EINVAL on what it does not know. The words that are not options are left in argv, from its
  * begin on and ended by NULL. */
 int options_parse(int argc, char **argv, struct options *ret, int *ret_n);

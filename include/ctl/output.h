@@ -97,6 +97,7 @@ void print_item(const char *name, int name_width, const char *text);
 
 /* A line; on a terminal, as many as it takes. So are values of fields. */
 void print_paragraph(int indent, const char *format, ...) _printf_(2, 3);
+void print_paragraph_in(enum colour c, int indent, const char *format, ...) _printf_(3, 4);
 
 /* "           key: value" */
 void print_field(const char *key, const char *format, ...) _printf_(2, 3);

@@ -45,6 +45,8 @@ enum status verb_rezone(const struct options *o, char *const *args);
 enum status verb_jobs(const struct options *o, char *const *args);
 enum status verb_cancel(const struct options *o, char *const *args);
 
+/* For shells: what the last of the words may become (completion/). */
+enum status verb_complete(const struct options *o, char *const *args);
 enum status verb_help(const struct options *o, char *const *args);
 
 extern const struct column_set trace_columns;
@@ -62,6 +64,9 @@ enum {
         VERB_HOLD = 1 << 4,     /* … the number of a hold */
         VERB_NAME = 1 << 5,     /* … a verb */
         VERB_PAGER = 1 << 6,    /* what it prints may be long */
+        VERB_JOB = 1 << 7,      /* its argument is the number of a job */
+        VERB_ADD = 1 << 8,      /* … of a hot-add */
+        VERB_HIDDEN = 1 << 9,   /* for other programs: help does not tell of it */
 };
 
 struct verb {

@@ -289,6 +289,26 @@ bool client_ask_quietly(struct client *c, const char *method, json_t **ret, cons
         return r >= 0 && *ret;
 }
 
+static int call_plainly(struct client *c, const char *interface, const char *method, sd_bus_message **ret, const char *types, ...) {
+        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+        va_list ap;
+        int r;
+
+        va_start(ap, types);
+        r = call_once(c, NULL, interface, method, false, types, ap, &error, ret);
+        va_end(ap);
+        return r;
+}
+
+bool client_get_quietly(struct client *c, const char *property, json_t **ret) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+
+        if (call_plainly(c, "org.freedesktop.DBus.Properties", "Get", &reply, "ss", BUS_MANAGER, property) < 0)
+                return false;
+        *ret = client_read_json(reply);
+        return *ret != NULL;
+}
+
 enum status client_ask(struct client *c, const char *method, json_t **ret, const char *types, ...) {
         _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;

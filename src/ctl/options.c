@@ -156,15 +156,7 @@ static void set_version(struct options *o, const char *argument) {
 }
 
 /* Letters are lsmem's where it has the option. */
-static const struct {
-        const char *name;
-        const char *argument;
-        const char *help;
-        void (*set)(struct options *o, const char *argument);
-        unsigned group; /* 0: every verb takes it */
-        char letter;
-        bool optional; /* the argument */
-} specs[] = {
+const struct option_spec option_specs[] = {
         { "json", NULL, "print JSON", set_json, 0, 'J' },
         { "no-legend", NULL, "neither headings nor a summary", set_no_legend, 0, 'n' },
         { "no-pager", NULL, "do not page what is long", set_no_pager, 0, 0 },
@@ -207,12 +199,14 @@ static const struct {
         { "version", NULL, "the version of this program", set_version, 0, 'V' },
 };
 
-#define N_OPTIONS ARRAY_SIZE(specs)
-#define ID_FIRST 256 /* what getopt_long() returns for specs[0]; letters are below */
+const size_t n_option_specs = ARRAY_SIZE(option_specs);
+
+#define N_OPTIONS ARRAY_SIZE(option_specs)
+#define ID_FIRST 256 /* what getopt_long() returns for option_specs[0]; letters are below */
 
 static int find_id(int id) {
         for (size_t i = 0; i < N_OPTIONS; i++)
-                if (id == ID_FIRST + (int) i || (specs[i].letter && id == specs[i].letter))
+                if (id == ID_FIRST + (int) i || (option_specs[i].letter && id == option_specs[i].letter))
                         return (int) i;
         return -EINVAL;
 }
@@ -223,13 +217,13 @@ static int complain_unknown(const char *word, int id) {
         int i = find_id(id);
 
         if (i >= 0 && id >= ID_FIRST) {
-                complain("--%s: takes no argument", specs[i].name);
+                complain("--%s: takes no argument", option_specs[i].name);
                 return -EINVAL;
         }
         if (id != 0 && id < ID_FIRST)
                 word = letter;
         for (size_t k = 0; k < N_OPTIONS; k++)
-                names[k] = specs[k].name;
+                names[k] = option_specs[k].name;
         close = strncmp(word, "--", 2) == 0 ? closest_word(word + 2, names, N_OPTIONS) : NULL;
         if (close)
                 complain("%s: no such option; did you mean --%s?", word, close);
@@ -246,12 +240,12 @@ int options_parse(int argc, char **argv, struct options *ret, int *ret_n) {
         int n = 0, id, i;
 
         for (size_t k = 0; k < N_OPTIONS; k++) {
-                int argument = specs[k].optional ? optional_argument : specs[k].argument ? required_argument : no_argument;
+                int argument = option_specs[k].optional ? optional_argument : option_specs[k].argument ? required_argument : no_argument;
 
-                options[k] = (struct option) { specs[k].name, argument, NULL, ID_FIRST + (int) k };
-                if (specs[k].letter)
-                        *p++ = specs[k].letter;
-                if (specs[k].letter && specs[k].argument)
+                options[k] = (struct option) { option_specs[k].name, argument, NULL, ID_FIRST + (int) k };
+                if (option_specs[k].letter)
+                        *p++ = option_specs[k].letter;
+                if (option_specs[k].letter && option_specs[k].argument)
                         *p++ = ':';
         }
         opterr = 0;
@@ -264,11 +258,11 @@ int options_parse(int argc, char **argv, struct options *ret, int *ret_n) {
                         return complain_unknown(argv[optind - 1], optopt);
                 i = find_id(id == ':' ? optopt : id);
                 if (id == ':') {
-                        complain("--%s: needs %s", specs[i].name, specs[i].argument);
+                        complain("--%s: needs %s", option_specs[i].name, option_specs[i].argument);
                         return -EINVAL;
                 }
-                specs[i].set(&o, optarg);
-                o.groups |= specs[i].group;
+                option_specs[i].set(&o, optarg);
+                o.groups |= option_specs[i].group;
         }
         while (optind < argc) /* after "--" */
                 argv[n++] = argv[optind++];
@@ -280,8 +274,8 @@ int options_parse(int argc, char **argv, struct options *ret, int *ret_n) {
 
 int options_check(const struct options *o, const char *verb, unsigned groups) {
         for (size_t i = 0; i < N_OPTIONS; i++)
-                if (specs[i].group & o->groups & ~groups) {
-                        complain("--%s: \"%s\" does not take it; see \"memhpctl help %s\"", specs[i].name, verb, verb);
+                if (option_specs[i].group & o->groups & ~groups) {
+                        complain("--%s: \"%s\" does not take it; see \"memhpctl help %s\"", option_specs[i].name, verb, verb);
                         return -EINVAL;
                 }
         return 0;
@@ -290,14 +284,14 @@ int options_check(const struct options *o, const char *verb, unsigned groups) {
 void options_print_help(unsigned groups) {
         puts("\nOptions:");
         for (size_t i = 0; i < N_OPTIONS; i++) {
-                const char *argument = specs[i].argument;
+                const char *argument = option_specs[i].argument;
                 char name[64];
 
-                if (specs[i].group & ~groups)
+                if (option_specs[i].group & ~groups)
                         continue;
-                snprintf(name, sizeof(name), specs[i].optional ? "%c%c%c --%s[=%s%s]" : "%c%c%c --%s%s%s", specs[i].letter ? '-' : ' ',
-                         specs[i].letter ?: ' ', specs[i].letter ? ',' : ' ', specs[i].name,
-                         argument && !specs[i].optional ? " " : "", argument ?: "");
-                print_item(name, 17, specs[i].help);
+                snprintf(name, sizeof(name), option_specs[i].optional ? "%c%c%c --%s[=%s%s]" : "%c%c%c --%s%s%s", option_specs[i].letter ? '-' : ' ',
+                         option_specs[i].letter ?: ' ', option_specs[i].letter ? ',' : ' ', option_specs[i].name,
+                         argument && !option_specs[i].optional ? " " : "", argument ?: "");
+                print_item(name, 17, option_specs[i].help);
         }
 }

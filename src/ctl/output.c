@@ -86,19 +86,32 @@ void print_item(const char *name, int name_width, const char *text) {
         putchar('\n');
 }
 
-void print_paragraph(int indent, const char *format, ...) {
+static void _printf_(3, 0) print_paragraph_va(enum colour c, int indent, const char *format, va_list ap) {
         _cleanup_free_ char *text = NULL;
-        va_list ap;
 
-        va_start(ap, format);
         if (vasprintf(&text, format, ap) < 0) {
                 text = NULL;
                 out_of_memory();
         }
-        va_end(ap);
-        printf("%*s", indent, "");
+        printf("%*s%s", indent, "", colour_begin(c));
         print_wrapped(indent, sink.width, text);
-        putchar('\n');
+        printf("%s\n", c < _COLOUR_MAX ? colour_end() : "");
+}
+
+void print_paragraph(int indent, const char *format, ...) {
+        va_list ap;
+
+        va_start(ap, format);
+        print_paragraph_va(COLOUR_NONE, indent, format, ap);
+        va_end(ap);
+}
+
+void print_paragraph_in(enum colour c, int indent, const char *format, ...) {
+        va_list ap;
+
+        va_start(ap, format);
+        print_paragraph_va(c, indent, format, ap);
+        va_end(ap);
 }
 
 static void _printf_(3, 0) print_field_va(enum colour c, const char *key, const char *format, va_list ap) {

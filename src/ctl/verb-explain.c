@@ -121,7 +121,7 @@ static enum status read_gone(struct gone *g, const struct options *o, const stru
                 if (n == 0 || !run_extend(&there[n - 1], &list->items[i].block, 0))
                         run_init(&there[n++], &list->items[i].block);
         /* A policy to judge by is about what is there. */
-        return o->config ? STATUS_DONE : gone_read(g, o, NULL, &f->selector, f->selector_text, f->block_size, there, n);
+        return o->config && n > 0 ? STATUS_DONE : gone_read(g, o, NULL, &f->selector, f->selector_text, f->block_size, there, n);
 }
 
 static enum status explain_directly(const struct options *o, const char *selector_text) {

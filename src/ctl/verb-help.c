@@ -26,7 +26,8 @@ void help_print_overview(void) {
         for (size_t i = 0; i < n_verbs; i++) {
                 _cleanup_free_ char *usage = format_text("%s%s%s", verbs[i].name, *verbs[i].arguments ? " " : "", verbs[i].arguments);
 
-                print_item(usage, 17, verbs[i].help);
+                if (!(verbs[i].flags & VERB_HIDDEN))
+                        print_item(usage, 17, verbs[i].help);
         }
         print_selectors();
         options_print_help(~0u);
@@ -35,8 +36,8 @@ void help_print_overview(void) {
 }
 
 void help_print_verb(const struct verb *v) {
-        printf("Usage: memhpctl [OPTION ...] %s%s%s\n\n%c%s.\n", v->name, *v->arguments ? " " : "", v->arguments,
-               v->help[0] & ~0x20, v->help + 1);
+        printf("Usage: memhpctl [OPTION ...] %s%s%s\n\n", v->name, *v->arguments ? " " : "", v->arguments);
+        print_paragraph(0, "%c%s.", v->help[0] & ~0x20, v->help + 1);
         if (v->flags & VERB_SELECTOR)
                 print_selectors();
         if (v->flags & VERB_SPEC)

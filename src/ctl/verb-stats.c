@@ -117,21 +117,22 @@ static void set_row(struct table *t, const struct view *v, const json_t *node) {
 static void print_memmap(const struct view *v) {
         const json_t *memmap = json_object_get(json_object_get(v->now, "machine"), "memmap");
         uint64_t device = json_get_unsigned(v->now, "device_memory_memmap"), inside = json_get_unsigned(memmap, "inside");
+        _cleanup_free_ char *where = NULL, *devices = NULL;
         char text[SIZE_TEXT_MAX];
         bool bytes = v->options->bytes;
 
-        printf("\nStruct pages of hot-added memory: %s", format_bytes(json_get_unsigned(memmap, "bytes"), bytes, text));
         if (json_get_unsigned(memmap, "bytes") == 0)
-                ;
+                where = format_text("%s", "");
         else if (!json_is_known(memmap, "inside"))
-                fputs(", some of it perhaps in that memory itself", stdout);
+                where = format_text(", some of it perhaps in that memory itself");
         else if (inside)
-                printf(", of which %s at most is in that memory itself", format_bytes(inside, bytes, text));
+                where = format_text(", of which %s at most is in that memory itself", format_bytes(inside, bytes, text));
         else
-                fputs(", taken from other memory", stdout);
-        if (device)
-                printf("; of device memory: %s at most", format_bytes(device, bytes, text));
+                where = format_text(", taken from other memory");
+        devices = device ? format_text("; of device memory: %s at most", format_bytes(device, bytes, text)) : NULL;
         putchar('\n');
+        print_paragraph(0, "Struct pages of hot-added memory: %s%s%s", format_bytes(json_get_unsigned(memmap, "bytes"), bytes, text),
+                        where, devices ?: "");
 }
 
 static void print_movable_only(const struct view *v) {
@@ -154,21 +155,18 @@ static void print_next_add(const struct view *v) {
         bool bytes = v->options->bytes;
 
         if (json_is_known(next, "size"))
-                printf("Another hot-add as large as the largest so far, %s, needs %s of kernel memory; there is %s\n",
-                       format_bytes(json_get_unsigned(next, "size"), bytes, size),
-                       format_bytes(json_get_unsigned(next, "memmap"), bytes, need),
-                       format_bytes(json_get_unsigned(next, "room"), bytes, room));
+                print_paragraph(0, "Another hot-add as large as the largest so far, %s, needs %s of kernel memory; there is %s",
+                                format_bytes(json_get_unsigned(next, "size"), bytes, size),
+                                format_bytes(json_get_unsigned(next, "memmap"), bytes, need),
+                                format_bytes(json_get_unsigned(next, "room"), bytes, room));
 }
 
 static void print_alerts(const struct view *v) {
         const json_t *alert;
         size_t i;
 
-        json_array_foreach(json_object_get(v->now, "alerts"), i, alert) {
-                printf("%sAlert:%s ", colour_begin(COLOUR_BAD), colour_end());
-                print_safe(stdout, json_string_value(json_object_get(alert, "message")) ?: "");
-                putchar('\n');
-        }
+        json_array_foreach(json_object_get(v->now, "alerts"), i, alert)
+                print_paragraph_in(COLOUR_BAD, 0, "Alert: %s", json_get_text(alert, "message"));
 }
 
 static void print_text(const struct view *v) {

@@ -33,7 +33,7 @@ const struct verb verbs[] = {
         { "reload", "", "let the daemon load its policy anew", verb_reload, 0, 0,
           OPTIONS_HOST, 0, NULL },
         { "trace", "[ADD]", "what a hot-add cost and changed, step by step; without a number, the newest", verb_trace, 0, 1,
-          OPTIONS_COLUMNS | OPTIONS_HOST | OPTIONS_LIST, VERB_PAGER, &trace_columns },
+          OPTIONS_COLUMNS | OPTIONS_HOST | OPTIONS_LIST, VERB_ADD | VERB_PAGER, &trace_columns },
         { "check", "[FILE]", "check a configuration, the system's or this file", verb_check, 0, 1,
           0, VERB_FILE, NULL },
         { "online", "SEL", "bring memory online", verb_online, 1, 1,
@@ -44,9 +44,9 @@ const struct verb verbs[] = {
         { "rezone", "SEL", "move memory to another zone: offline, and online again", verb_rezone, 1, 1,
           OPTIONS_HOST | OPTIONS_JOB | OPTIONS_ZONE | OPTIONS_FORCE | OPTIONS_ALL, VERB_SELECTOR, NULL },
         { "jobs", "[ID]", "what was asked for and what became of it; with a number, follow that job", verb_jobs, 0, 1,
-          OPTIONS_HOST | OPTIONS_COLUMNS | OPTIONS_ALL, 0, &jobs_columns },
+          OPTIONS_HOST | OPTIONS_COLUMNS | OPTIONS_ALL, VERB_JOB, &jobs_columns },
         { "cancel", "ID", "stop a job: what was done stays, unless it is all or nothing", verb_cancel, 1, 1,
-          OPTIONS_HOST, 0, NULL },
+          OPTIONS_HOST, VERB_JOB, NULL },
         { "doctor", "", "what keeps hot-added memory from being handled as the policy says, and the fix", verb_doctor, 0, 0,
           0, VERB_PAGER, NULL },
         { "hold", "[SEL [REASON]]", "let new blocks wait; without a selector, list what waits", verb_hold, 0, 2,
@@ -55,19 +55,23 @@ const struct verb verbs[] = {
           OPTIONS_HOST, VERB_HOLD, NULL },
         { "help", "[VERB]", "what memhpctl can do, or one of its verbs", verb_help, 0, 1,
           0, VERB_NAME, NULL },
+        { "complete", "[WORD...]", "what the last word may become, for shells", verb_complete, 0, UINT_MAX,
+          0, VERB_HIDDEN, NULL },
 };
 
 const size_t n_verbs = ARRAY_SIZE(verbs);
 
 const struct verb *verb_find(const char *name) {
         const char *names[ARRAY_SIZE(verbs)], *close;
+        size_t n = 0;
 
         for (size_t i = 0; i < ARRAY_SIZE(verbs); i++) {
                 if (strcmp(verbs[i].name, name) == 0)
                         return &verbs[i];
-                names[i] = verbs[i].name;
+                if (!(verbs[i].flags & VERB_HIDDEN))
+                        names[n++] = verbs[i].name;
         }
-        close = closest_word(name, names, ARRAY_SIZE(names));
+        close = closest_word(name, names, n);
         if (close)
                 complain("%s: no such verb; did you mean \"%s\"?", name, close);
         else
