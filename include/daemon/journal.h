@@ -5,6 +5,9 @@
 
 #include "core/macro.h"
 
+/* Lines that wait for a reader, once journal_start() was called; those beyond are counted and lost. */
+#define JOURNAL_WAITING_MAX 64
+
 struct journal_field {
         const char *name; /* FIELD_… of core/names.h */
         const char *value; /* NULL: the field is left out */
@@ -15,3 +18,9 @@ void journal_send(int priority, const char *message_id, const struct journal_fie
                   const char *format, ...) _printf_(5, 6);
 
 #define journal_print(priority, message_id, ...) journal_send(priority, message_id, NULL, 0, __VA_ARGS__)
+
+/* From now on nobody who speaks waits for whoever listens, who may be stopped, or short of memory: a thread does. 0, or negative
+ * errno: all is as before. */
+int journal_start(void);
+/* Until the lines that wait were taken, or a second has passed. Then the process had better end. */
+void journal_stop(void);

@@ -139,6 +139,10 @@ static int run(struct manager_options *options) {
         if (r < 0)
                 journal_print(LOG_NOTICE, MESSAGE_WARNING, "memory cannot be locked: %s (LimitMEMLOCK=infinity); where memory is "
                               "scarce, new memory may come online late", strerror(-r));
+        r = journal_start();
+        if (r < 0)
+                journal_print(LOG_NOTICE, MESSAGE_WARNING, "no thread for messages: %s; a journal that hangs holds memhpd up",
+                              strerror(-r));
         r = manager_new(event, options, &m);
         if (r >= 0)
                 r = sd_event_add_signal(event, NULL, SIGHUP, on_hangup, m);
@@ -213,6 +217,8 @@ int main(int argc, char **argv) {
                 return restore(options.root) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
         default:
                 memory_prepare();
-                return exit_status(run(&options));
+                r = run(&options);
+                journal_stop();
+                return exit_status(r);
         }
 }

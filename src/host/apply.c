@@ -15,7 +15,8 @@
 #define AHEAD 8
 #define READ_TRIES 3
 #define STACK_SIZE (256u * 1024) /* one system call deep */
-#define STOP_PATIENCE_NSEC 1000000000
+#define STOP_PATIENCE_USEC 1000000
+#define STOP_STEP_USEC 50000
 
 struct queued {
         struct apply_job job;
@@ -185,27 +186,25 @@ int apply_new(const struct sysfs *fs, struct apply **ret) {
         return 0;
 }
 
-static void stop_thread(struct apply *a) {
-        struct timespec deadline;
+/* False: it took too long. */
+static bool wait_until_ended(struct apply *a, uint64_t usec) {
+        uint64_t end = now_usec() + usec;
+        const struct timespec deadline = { .tv_sec = (time_t) (end / 1000000), .tv_nsec = (long) (end % 1000000) * 1000 };
 
+        while (!a->ended)
+                if (pthread_cond_clockwait(&a->idle, &a->lock, CLOCK_MONOTONIC, &deadline) != 0)
+                        break;
+        return a->ended;
+}
+
+static void stop_thread(struct apply *a) {
         pthread_mutex_lock(&a->lock);
         a->stop = true;
         pthread_cond_signal(&a->wake);
-        clock_gettime(CLOCK_REALTIME, &deadline);
-        deadline.tv_sec += STOP_PATIENCE_NSEC / 1000000000;
-        while (!a->ended && pthread_cond_timedwait(&a->idle, &a->lock, &deadline) == 0)
-                ;
-        /* A signal may come just before the system call it is meant for: repeat it. */
-        while (!a->ended) {
-                pthread_kill(a->thread, SIGUSR2);
-                clock_gettime(CLOCK_REALTIME, &deadline);
-                deadline.tv_nsec += 50000000;
-                if (deadline.tv_nsec >= 1000000000) {
-                        deadline.tv_nsec -= 1000000000;
-                        deadline.tv_sec++;
-                }
-                (void) pthread_cond_timedwait(&a->idle, &a->lock, &deadline);
-        }
+        if (!wait_until_ended(a, STOP_PATIENCE_USEC))
+                do /* a signal may come just before the system call it is meant for: repeat it */
+                        pthread_kill(a->thread, SIGUSR2);
+                while (!wait_until_ended(a, STOP_STEP_USEC));
         pthread_mutex_unlock(&a->lock);
         pthread_join(a->thread, NULL);
 }
