@@ -26,4 +26,5 @@ void keep_recall(const struct keep *k, struct entry *e);
 /* What the daemon before reported; *ret is as it was if nothing is known. */
 void keep_recall_history(const struct keep *k, struct history *ret);
 
-void keep_save(struct keep *k, const struct registry *r, uint32_t last_add, const struct history *h);
+/* False: it failed, which was said; try again later. What was kept before is still there. */
+bool keep_save(struct keep *k, const struct registry *r, uint32_t last_add, const struct history *h);

@@ -121,11 +121,11 @@ static int save_history(struct keep *k, const struct history *h) {
         return error;
 }
 
-void keep_save(struct keep *k, const struct registry *r, uint32_t last_add, const struct history *h) {
+bool keep_save(struct keep *k, const struct registry *r, uint32_t last_add, const struct history *h) {
         int error, second;
 
         if (k->dir_fd < 0)
-                return;
+                return true;
         error = save_state(k, r, last_add);
         if (error < 0 && !k->failed)
                 journal_print(LOG_WARNING, MESSAGE_WARNING, "/run/memhpd/" RUNDIR_STATE ": cannot be written: %s; "
@@ -134,5 +134,8 @@ void keep_save(struct keep *k, const struct registry *r, uint32_t last_add, cons
         if (error >= 0 && second < 0 && !k->failed)
                 journal_print(LOG_WARNING, MESSAGE_WARNING, "/run/memhpd/" RUNDIR_HISTORY ": cannot be written: %s; "
                               "after a restart, only the journal knows what was decided", strerror(-second));
+        if (error >= 0 && second >= 0 && k->failed)
+                journal_print(LOG_NOTICE, MESSAGE_WARNING, "/run/memhpd can be written again");
         k->failed = error < 0 || second < 0;
+        return !k->failed;
 }

@@ -218,7 +218,7 @@ void manager_free(struct manager *m) {
         refused_stop(&m->refused);
         apply_free(m->apply);
         if (m->started)
-                keep_save(&m->keep, &m->registry, m->adds.last_number, &m->history);
+                (void) keep_save(&m->keep, &m->registry, m->adds.last_number, &m->history);
         bus_free(m->bus);
         if (m->fs)
                 (void) auto_online_restore(m->fs, m->keep.dir_fd);

@@ -19,6 +19,7 @@
 #define PREEMPT_STEP_USEC 50000
 #define STATE_URGENT_USEC 10000 /* a chmem of many blocks is still one file, not one a block */
 #define STATE_DELAY_USEC 200000
+#define STATE_RETRY_USEC 10000000
 
 uint64_t manager_now_usec(const struct manager *m) {
         uint64_t now = 0;
@@ -328,9 +329,12 @@ void manager_state_changed(struct manager *m, bool urgent) {
 static int on_state_timer(sd_event_source *source, uint64_t usec, void *userdata) {
         struct manager *m = userdata;
 
-        (void) source, (void) usec;
-        if (m->started) /* before the first look is complete, what was kept is better than what is known */
-                keep_save(&m->keep, &m->registry, m->adds.last_number, &m->history);
+        (void) usec;
+        /* Before the first look is complete, what was kept is better than what is known. */
+        if (m->started && !keep_save(&m->keep, &m->registry, m->adds.last_number, &m->history)) {
+                (void) sd_event_source_set_time_relative(source, STATE_RETRY_USEC);
+                (void) sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+        }
         return 0;
 }
 
