@@ -12,10 +12,11 @@
  * Link with STEPS_WRAP */
 
 #define STATE "run/memhpd/state"
-#define POLICY "reconcile = \"off\"; rules = (" \
+#define POLICY_WITH(rule) "reconcile = \"off\"; rules = (" rule \
         "{ name = \"devices\"; match = { source = [ \"pmem\" ]; }; action = \"leave_offline\"; }," \
         "{ name = \"movable\"; match = { node = \"1\"; }; action = \"online_movable\"; }," \
         "{ name = \"kernel\"; match = { }; action = \"online_kernel\"; });\n"
+#define POLICY POLICY_WITH("")
 #define STEPS_LEAST 200 /* or they are not seen */
 #define LEFT 33 /* set offline by an administrator, before */
 
@@ -233,6 +234,134 @@ START_TEST(memory_goes_between_any_two_steps) {
 }
 END_TEST
 
+/* ---- a reload ----------------------------------------------------------------------------------------------------- */
+
+/* The rules are the same, but in other places; and a file with errors changes nothing. */
+static const char *const reloads[] = {
+        POLICY,
+        POLICY_WITH("{ name = \"none\"; match = { node = \"7\"; }; action = \"leave_offline\"; },"),
+        "rules = (",
+};
+
+#define MANY 200
+
+/* After each turn of the loop while memory comes. */
+START_TEST(reload_in_the_midst) {
+        bool amid = true;
+
+        for (unsigned turns = 0; amid; turns++) {
+                prepare();
+                rig_start(POLICY);
+                add_new();
+                fakeroot_add_dimm(rig.f, "PNP0C80:02", 100, MANY, 1); /* more than is looked at in one turn */
+                for (unsigned i = 0; i < turns; i++)
+                        rig_turn();
+                amid = !rig_is_settled();
+                fakeroot_write(rig.f, "policy", reloads[_i]);
+                ck_assert_int_eq(rig_reload(), _i == 2 ? -EBADMSG : 0);
+                rig_settle_adds();
+                check_end(turns);
+                check_left_alone(turns, 0);
+                rig_check_zone(100, MANY, "Movable");
+                for (uint32_t block = 100; block < 100 + MANY; block++)
+                        CHECK(fakeroot_count_writes(rig.f, block) == 1);
+                rig_teardown();
+        }
+}
+END_TEST
+
+/* ---- the date ----------------------------------------------------------------------------------------------------- */
+
+/* Six hours ahead, six hours back, whenever anybody looks. */
+static int64_t jump(void) {
+        static bool ahead;
+
+        ahead = !ahead;
+        return (ahead ? 1 : -1) * INT64_C(6) * 3600;
+}
+
+START_TEST(date_jumps) {
+        rig_date = jump;
+        prepare();
+        fakeroot_fail_writes(rig.f, 40, EBUSY, 3);
+        ck_assert_int_eq(live(), 0);
+        RIG_RUN_UNTIL(is_as_wanted());
+        rig_settle_adds();
+        check_left_alone(0, 0);
+        ck_assert_uint_eq(rig_log_count("trying again"), 1);
+        rig_stop();
+        rig_teardown();
+        rig_date = NULL;
+}
+END_TEST
+
+/* Whoever stops while the kernel is busy waits for a second, not for a date. */
+START_TEST(date_jumps_while_it_stops) {
+        uint64_t begin;
+
+        rig_date = jump;
+        prepare();
+        rig_speed = 1;
+        ck_assert_int_eq(rig_try_to_start(POLICY), 0);
+        rig_settle();
+        fakeroot_hold_write(rig.f, 40);
+        add_new();
+        RIG_RUN_UNTIL(fakeroot_is_held(rig.f));
+        begin = rig_now_usec();
+        rig_stop();
+        ck_assert_uint_ge(rig_now_usec() - begin, 1000000);
+        rig_teardown();
+        rig_date = NULL;
+}
+END_TEST
+
+/* ---- no room below /run ------------------------------------------------------------------------------------------- */
+
+static int meet_full_disk(void *userdata) {
+        (void) userdata;
+        return strcmp(steps_call(), "create") == 0 ? -ENOSPC : 0;
+}
+
+static char *read_state(void) {
+        char path[512], *text = calloc(1, 4096);
+        FILE *f;
+
+        ck_assert_ptr_nonnull(text);
+        snprintf(path, sizeof(path), "%s/" STATE, fakeroot_path(rig.f));
+        f = fopen(path, "re");
+        ck_assert_msg(f && fread(text, 1, 4095, f) > 0, "%s: %s", path, strerror(errno));
+        fclose(f);
+        return text;
+}
+
+/* Memory comes online all the same, what was kept stays, it is said once, and made up for when there is room. */
+START_TEST(run_is_full) {
+        char *before, *after;
+
+        prepare();
+        before = read_state();
+        steps_begin(STEPS_ALL, meet_full_disk, NULL);
+        ck_assert_int_eq(live(), 0);
+        RIG_RUN_UNTIL(rig_log_count("cannot be written: No space left on device") > 0);
+        ck_assert(is_as_wanted());
+        check_left_alone(0, 0);
+        ck_assert_int_eq(fakeroot_set_state(rig.f, 41, "offline"), 0);
+        for (unsigned i = 0; i < 100; i++)
+                rig_turn();
+        after = read_state();
+        ck_assert_str_eq(before, after);
+        free(after);
+        ck_assert_uint_eq(rig_log_count(STATE ": cannot be written"), 1);
+        (void) steps_end();
+        RIG_RUN_UNTIL(rig_log_count("/run/memhpd can be written again") == 1);
+        after = read_state();
+        ck_assert_ptr_nonnull(strstr(after, "\nhands-off 41-41 "));
+        free(after);
+        free(before);
+        rig_teardown();
+}
+END_TEST
+
 int main(void) {
         Suite *s = suite_create("faults");
         TCase *c;
@@ -244,6 +373,13 @@ int main(void) {
         tcase_add_loop_test(c, every_call_fails_once, 0, is_full() ? (int) N_ERRORS : 2);
         c = check_case(s, "unplugged");
         tcase_add_loop_test(c, memory_goes_between_any_two_steps, 0, sizeof(ranges) / sizeof(*ranges));
+        c = check_case(s, "reload");
+        tcase_add_loop_test(c, reload_in_the_midst, 0, sizeof(reloads) / sizeof(*reloads));
+        c = check_case(s, "date");
+        tcase_add_test(c, date_jumps);
+        tcase_add_test(c, date_jumps_while_it_stops);
+        c = check_case(s, "full");
+        tcase_add_test(c, run_is_full);
         fakeroot_begin();
         r = check_run(s);
         fakeroot_end();

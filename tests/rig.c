@@ -25,6 +25,7 @@ bool __wrap_scan_is_due(const struct scan *s, uint64_t now, uint64_t *ret_when) 
 }
 
 unsigned rig_speed = 1;
+int64_t (*rig_date)(void);
 
 /* The daemon's clock and its timers: CLOCK_MONOTONIC, so many times as fast. */
 int __real_sd_event_now(sd_event *e, clockid_t clock, uint64_t *ret);
@@ -48,6 +49,19 @@ int __wrap_sd_event_now(sd_event *e, clockid_t clock, uint64_t *ret) {
 
         if (r >= 0 && clock == CLOCK_MONOTONIC)
                 *ret *= rig_speed;
+        if (r >= 0 && clock == CLOCK_REALTIME && rig_date)
+                *ret += (uint64_t) (rig_date() * 1000000);
+        return r;
+}
+
+int __real_clock_gettime(clockid_t clock, struct timespec *ret);
+int __wrap_clock_gettime(clockid_t clock, struct timespec *ret);
+
+int __wrap_clock_gettime(clockid_t clock, struct timespec *ret) {
+        int r = __real_clock_gettime(clock, ret);
+
+        if (r == 0 && clock == CLOCK_REALTIME && rig_date)
+                ret->tv_sec += rig_date();
         return r;
 }
 

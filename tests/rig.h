@@ -41,6 +41,8 @@ bool rig_fork(pid_t *ret);
 
 /* Time runs so many times as fast for the daemon, so that nobody waits for nothing. Set it before it starts. */
 extern unsigned rig_speed;
+/* By so many seconds the date is wrong, each time that somebody asks for it. NULL: it is right. */
+extern int64_t (*rig_date)(void);
 
 /* One turn of the loop. */
 void rig_turn(void);
