@@ -79,11 +79,14 @@ static void add_run(struct gone *g, uint64_t first, uint64_t last) {
         g->runs[g->n++] = run;
 }
 
-/* What was decided last, before it went; else what else there is. */
+/* What was decided last, before it went; else what else there is. That somebody sets memory offline is how it is unplugged. */
 static const struct report *last_decision(const struct gone *g, const struct gone_run *run) {
-        for (size_t i = run->n; i > 0; i--)
-                if (report_is_decision(&g->reports.items[run->reports[i - 1]]))
-                        return &g->reports.items[run->reports[i - 1]];
+        for (size_t i = run->n; i > 0; i--) {
+                const struct report *r = &g->reports.items[run->reports[i - 1]];
+
+                if (report_is_decision(r) && r->kind != REPORT_CHANGED)
+                        return r;
+        }
         return &g->reports.items[run->reports[run->n - 1]];
 }
 
@@ -100,7 +103,8 @@ static void explain_run(struct gone *g, struct client *c, struct gone_run *run, 
         if (!c || !client_ask_quietly(c, "Explain", &answers, "sb", number, (int) all_rules))
                 return;
         if (json_integer_value(json_object_get(json_array_get(answers, 0), "add")) == report->add &&
-            strcmp(json_get_text(json_array_get(answers, 0), "state"), "removed") == 0)
+            strcmp(json_get_text(json_array_get(answers, 0), "state"), "removed") == 0 &&
+            strcmp(json_get_text(json_array_get(answers, 0), "cause"), reason_to_string(report->reason)) == 0)
                 explanation_set_answer(x, json_array_get(answers, 0), all_rules);
 }
 

@@ -230,6 +230,15 @@ rules = ( { name = "no-pmem"; match = { source = [ "pmem" ]; }; action = "leave_
                  [2001, "removed", "online_kernel", "Normal", "PNP0C80:01", "dimm", 2, True, None])
     checks.equal("… by which rule, and with which figures", (gone.json["rule"], gone.json["balance"]), (explained["rule"], then))
     checks.equal("… and its past", [r["event"] for r in gone.json["past"]], ["onlined", "removed"])
+    memhpd.do("dimm PNP0C80:04 2100-2100 1")
+    memhpd.process.wait_for("1 block 2100")
+    memhpd.do("set 2100 offline")
+    memhpd.process.wait_for("2100.*was set offline")
+    memhpd.do("remove 2100-2100")
+    memhpd.process.wait_for("2100.*unplugged")
+    ejected = rig.ctl("explain", "2100", "--json").json
+    checks.equal("that it was set offline to be unplugged is no decision", (ejected["action"], [r["event"] for r in ejected["past"]]),
+                 ("online_kernel", ["onlined", "changed", "removed"]))
     for selector in ("2000-2003", "1999-2004", "device:PNP0C80:01", "add:2"):
         text = rig.ctl("explain", selector).out
         checks.has(f"{selector}: in words", text, "blocks 2000-2003 (", "), no longer there\n", "past: 2", "unplugged\n")

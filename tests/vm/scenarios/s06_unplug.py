@@ -32,7 +32,7 @@ def play(guest, report):
     past = guest.ctl(f"explain {min(first)}")
     report.expect_equal(f"what memhpctl explain {min(first)} tells of memory that is gone",
                         (past["state"], past["action"], past["zone"], [r["event"] for r in past["past"]]),
-                        ("removed", "online_movable", "Movable", ["onlined", "removed"]))
+                        ("removed", "online_movable", "Movable", ["onlined", "changed", "removed"]))
 
     report.did("plug a DIMM again")
     second = plug(guest, report, gone, "Movable")
