@@ -54,6 +54,10 @@ def play(guest, report):
                                 'memhp_outcomes_total{outcome="done"}': 8,
                                 'memhp_decisions_total{rule="all",action="online_movable"}': 8,
                                 'memhp_write_duration_seconds_count{direction="online"}': 8})
+    report.did("stop the daemon")
+    guest.check("systemctl stop memhpd.service")
+    expect_file(guest, report, {"memhp_daemon_up": 0, 'memhp_node_blocks_bytes{node="1",origin="hot_added"}': GIB})
+    report.expect_equal("it is not started by that", guest.unit("ActiveState"), "inactive")
     claims.expect_same_boot_memory(report, before, guest.look())
 
 
