@@ -344,7 +344,6 @@ def case_ctl_history_from_the_journal(checks, rig):
     for number, boot in enumerate(boots):
         journald = rig.start_journald(boot)
         memhpd = rig.start_memhpd(policy=ratio, setup="boot 0-31 0", to_journal=True)
-        rig.wait_for_name("org.memhp1")
         shutil.copy(f"{TESTS}/data/zoneinfo-6.1", f"{memhpd.root}/proc/zoneinfo")
         memhpd.do(f"dimm PNP0C80:0{number} 4{number}-4{number} 1")
         end = time.monotonic() + 60

@@ -316,6 +316,8 @@ class Rig:
                                  "{ [ ! -d /var/log/journal ] || mount -t tmpfs none /var/log/journal; } && echo ready && exec sleep infinity"])
             keeper.wait_for("^ready$")
             self.inside = ["nsenter", "-m", "-t", str(keeper.process.pid)]
+        # What an earlier one left behind is nobody's door.
+        self.run("rm", "-f", "/run/systemd/journal/stdout", "/run/systemd/journal/socket")
         script = "exec " + JOURNALD
         if boot:
             path = self.file("boot_id", f"{boot}\n")
