@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "core/cmdline.h"
 #include "core/rivals.h"
 
 #include "check_util.h"
@@ -93,7 +94,9 @@ static const struct {
         { "SUBSYSTEM==\"memory\", ATTR{state}=\"online\" \\\n", &pc, "" },
         { "SUBSYSTEM==\"cpu\", \\\nATTR{state}=\"online\"\nSUBSYSTEM==\"memory\", ATTR{state}=\"online\"", &pc,
           "udev-rule 3 certain" },
+        { "KERNEL==\"m**e***m*[0-9]**\", ATTR{state}=\"online\"", &pc, "udev-rule 1 certain" },
         /* what cannot be known */
+        { "KERNEL==\"*m*e*m*o*r*y*x*3*2*x*a*b*c*d*e*f*g*h*i*j*\", ATTR{state}=\"online\"", &pc, "udev-rule 1 maybe" },
         { "SUBSYSTEM==\"memory\", ENV{MY_CHOICE}==\"yes\", ATTR{state}=\"online\"", &pc, "udev-rule 1 maybe" },
         { "SUBSYSTEM==\"memory\", PROGRAM==\"/opt/ask\", ATTR{state}=\"online\"", &pc, "udev-rule 1 maybe" },
         { "SUBSYSTEM==\"memory\", TEST==\"/etc/do-it\", ATTR{state}=\"online\"", &pc, "udev-rule 1 maybe" },
@@ -233,6 +236,46 @@ START_TEST(test_unit) {
 }
 END_TEST
 
+START_TEST(test_cmdline) {
+        static const struct {
+                const char *text, *value; /* NULL: it is not there */
+        } lines[] = {
+                { "", NULL },
+                { "\n", NULL },
+                { "quiet ro", NULL },
+                { "memhp_default_state=online", "online" },
+                { "quiet memhp_default_state=online_movable ro\n", "online_movable" },
+                { "memhp-default-state=online", "online" },
+                { "\"memhp_default_state=online\"", "online" },
+                { "memhp_default_state=\"two words\" x", "two words" },
+                { "a\r\v\f\rmemhp_default_state=online\r", "online" },
+                { "memhp_default_state", "" },
+                { "memhp_default_state=", "" },
+                { "memhp_default_state=online memhp_default_state=offline", "offline" },
+                { "memhp_default_states=online xmemhp_default_state=online memhp_default=online", NULL },
+                { "quiet -- memhp_default_state=online", NULL },
+                { "a=\"memhp_default_state=online\"", NULL },
+                { "a=\"x memhp_default_state=online", NULL },
+        };
+        char long_line[200] = "memhp_default_state=";
+
+        for (size_t i = 0; i < ARRAY_SIZE(lines); i++) {
+                char value[CMDLINE_VALUE_MAX] = "untouched";
+                bool found = cmdline_find(lines[i].text, "memhp_default_state", value);
+
+                ck_assert_msg(found == (lines[i].value != NULL), "line %zu: %s", i, lines[i].text);
+                ck_assert_str_eq(value, lines[i].value ? lines[i].value : "untouched");
+        }
+        memset(long_line + strlen(long_line), 'x', 150);
+        {
+                char value[CMDLINE_VALUE_MAX];
+
+                ck_assert(cmdline_find(long_line, "memhp_default_state", value));
+                ck_assert_uint_eq(strlen(value), CMDLINE_VALUE_MAX - 1);
+        }
+}
+END_TEST
+
 /* Whatever stands in the file: no byte beyond it is read. */
 START_TEST(test_garbage) {
         static const char alphabet[] = "SUBSYTEM=\"\"memory,ATR{state}online\\\n# !+:|*[";
@@ -267,5 +310,6 @@ int main(void) {
         tcase_add_test(rules, test_garbage);
         tcase_add_test(others, test_daxctl_conf);
         tcase_add_test(others, test_unit);
+        tcase_add_test(others, test_cmdline);
         return check_run(s);
 }

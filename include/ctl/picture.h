@@ -5,6 +5,7 @@
  * source, and its layout (core/map.h). */
 
 #include "core/map.h"
+#include "ctl/answers.h"
 #include "ctl/blockless.h"
 #include "ctl/facts.h"
 #include "ctl/terminal.h"
@@ -40,8 +41,12 @@ struct picture {
         map_values used;
 };
 
-/* besides: device memory; NULL draws none. */
-void picture_init(struct picture *p, struct facts *f, const struct blockless *besides, enum view view);
+/* Empty; then what there is, in any order but the blocks in theirs; then picture_sum_up(). */
+void picture_init(struct picture *p, enum view view, uint64_t block_size);
+void picture_add_facts(struct picture *p, struct facts *f);
+void picture_add_answers(struct picture *p, const struct answers *a);
+void picture_add_device_memory(struct picture *p, const struct device_memory *m);
+void picture_sum_up(struct picture *p);
 void picture_done(struct picture *p);
 
 /* For a picture of so many characters and lines: more lines if there are many nodes. */

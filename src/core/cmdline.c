@@ -27,7 +27,8 @@ bool cmdline_find(const char *text, const char *name, char ret[static CMDLINE_VA
         for (const char *p = text, *end; *p; p = end) {
                 size_t n = 0;
 
-                p += strspn(p, " \t\n");
+                while (isspace((unsigned char) *p))
+                        p++;
                 end = word_end(p);
                 if (end - p == 2 && memcmp(p, "--", 2) == 0)
                         break;

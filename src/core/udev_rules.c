@@ -155,19 +155,38 @@ static enum verdict verdict_not(enum verdict v) {
         return v == MAYBE ? MAYBE : v == YES ? NO : YES;
 }
 
+/* Beyond that it takes fnmatch() ages to find out, and no rule was ever meant so. */
+#define STARS_MAX 4
+#define PATTERN_MAX 256
+
+/* "a|b*": copy the pattern that ends before p[n], "**" as "*". false: it is none to try. */
+static bool copy_pattern(const char *p, size_t n, char buf[static PATTERN_MAX]) {
+        unsigned stars = 0;
+        size_t length = 0;
+
+        for (size_t i = 0; i < n; i++) {
+                if (p[i] == '*' && i > 0 && p[i - 1] == '*')
+                        continue;
+                stars += p[i] == '*';
+                if (length == PATTERN_MAX - 1 || stars > STARS_MAX)
+                        return false;
+                buf[length++] = p[i];
+        }
+        buf[length] = '\0';
+        return true;
+}
+
 /* One of "a|b*" */
 static enum verdict match(const struct token *t, const char *value) {
-        char pattern[256];
+        char pattern[PATTERN_MAX];
 
         if (!value)
                 return MAYBE;
         for (const char *p = t->value;; p++) {
                 size_t n = strcspn(p, "|");
 
-                if (n >= sizeof(pattern))
+                if (!copy_pattern(p, n, pattern))
                         return MAYBE;
-                memcpy(pattern, p, n);
-                pattern[n] = '\0';
                 if (fnmatch(pattern, value, t->ignore_case ? FNM_CASEFOLD : 0) == 0)
                         return YES;
                 p += n;

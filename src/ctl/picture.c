@@ -130,26 +130,36 @@ static void add_area(struct picture *p, const struct area *a) {
         p->areas[p->n++].group = find_group(p, &a->block.nodes);
 }
 
-static void read_blocks(struct picture *p, struct facts *f) {
+static void add_run(struct picture *p, const struct run *r) {
+        struct area *last = p->n ? &p->areas[p->n - 1] : NULL;
+        const struct area a = {
+                .start = r->block.index * p->block_size,
+                .last = r->last * p->block_size + (p->block_size - 1),
+                .block = r->block,
+        };
+
+        if (last && last->last + 1 == a.start && !(block_compare(&last->block, &a.block) & ~(unsigned) ATTRIBUTE_REMOVABLE))
+                last->last = a.last;
+        else
+                add_area(p, &a);
+}
+
+void picture_add_facts(struct picture *p, struct facts *f) {
         struct fact fact;
+        struct run run;
 
         while (facts_next(f, &fact)) {
-                struct area *last = p->n ? &p->areas[p->n - 1] : NULL;
-                struct area a = {
-                        .start = fact.block.index * f->block_size,
-                        .last = fact.block.index * f->block_size + (f->block_size - 1),
-                        .block = fact.block,
-                };
-
-                if (last && last->last + 1 == a.start &&
-                    !(block_compare(&last->block, &a.block) & ~(unsigned) ATTRIBUTE_REMOVABLE))
-                        last->last = a.last;
-                else
-                        add_area(p, &a);
+                run_init(&run, &fact.block);
+                add_run(p, &run);
         }
 }
 
-static void read_device_memory(struct picture *p, const struct device_memory *m) {
+void picture_add_answers(struct picture *p, const struct answers *a) {
+        for (size_t i = 0; i < a->n; i++)
+                add_run(p, &a->runs[i]);
+}
+
+void picture_add_device_memory(struct picture *p, const struct device_memory *m) {
         for (size_t i = 0; i < m->n; i++) {
                 const struct device_range *d = &m->ranges[i];
                 struct area a = {
@@ -172,15 +182,15 @@ static int compare_areas(const void *a, const void *b) {
         return x->start < y->start ? -1 : x->start > y->start;
 }
 
-void picture_init(struct picture *p, struct facts *f, const struct blockless *besides, enum view view) {
-        *p = (struct picture) { .view = view, .block_size = f->block_size };
-        read_blocks(p, f);
-        if (besides)
-                read_device_memory(p, &besides->device);
+void picture_init(struct picture *p, enum view view, uint64_t block_size) {
+        *p = (struct picture) { .view = view, .block_size = block_size };
+}
+
+void picture_sum_up(struct picture *p) {
         if (p->n)
                 qsort(p->areas, p->n, sizeof(*p->areas), compare_areas);
         for (size_t i = 0; i < p->n; i++) {
-                uint8_t value = area_value(&p->areas[i], view);
+                uint8_t value = area_value(&p->areas[i], p->view);
 
                 p->totals[value] += p->areas[i].last - p->areas[i].start + 1;
                 p->used |= MAP_VALUE_BIT(value);

@@ -138,39 +138,73 @@ static enum status parse_view(const struct options *o, enum view *ret) {
         return STATUS_DONE;
 }
 
+/* Of the system by itself. */
+static enum status read_system(struct picture *p, struct facts *f, enum view view, const struct options *o) {
+        _cleanup_(blockless_done) struct blockless besides = {};
+        enum status s;
+
+        s = facts_open(f, o->sysroot, NULL, FACTS_ORIGIN);
+        if (s != STATUS_DONE)
+                return s;
+        picture_init(p, view, f->block_size);
+        picture_add_facts(p, f);
+        s = blockless_read(&besides, f);
+        picture_add_device_memory(p, &besides.device);
+        return facts_status(f) != STATUS_DONE ? STATUS_FAILED : s;
+}
+
+/* Of the daemon, which sees what is hidden from others. It is not asked about what is no block. */
+static enum status ask_daemon(struct picture *p, struct client *c, enum view view, const struct options *o) {
+        _cleanup_(blockless_done) struct blockless besides = {};
+        _cleanup_(answers_done) struct answers a = {};
+        enum status s;
+
+        s = answers_ask_any(&a, c, NULL);
+        if (s != STATUS_DONE)
+                return s;
+        picture_init(p, view, a.block_size);
+        picture_add_answers(p, &a);
+        if (o->host)
+                return STATUS_DONE;
+        s = blockless_read_alone(&besides, o->sysroot);
+        picture_add_device_memory(p, &besides.device);
+        return s;
+}
+
+static enum status draw(struct picture *p, const struct options *o) {
+        struct terminal terminal;
+
+        picture_sum_up(p);
+        if (o->svg)
+                return map_write_svg(p, o);
+        terminal_look(&terminal);
+        terminal.columns = MAX(terminal.columns, (unsigned) WIDTH_MIN);
+        terminal.columns = MIN(terminal.columns, (unsigned) WIDTH_MAX);
+        map_layout_text(p, &terminal, o);
+        if (o->json)
+                print_json(p);
+        else
+                map_print_text(p, &terminal, o);
+        return STATUS_DONE;
+}
+
 enum status verb_map(const struct options *o, char *const *args) {
         _cleanup_(picture_done) struct picture picture = {};
-        _cleanup_(blockless_done) struct blockless besides = {};
+        _cleanup_(client_closep) struct client *c = NULL;
         _cleanup_(facts_done) struct facts facts = {};
-        struct terminal terminal;
-        enum status s, written;
+        enum status s, drawn;
         enum view view;
 
         (void) args;
         s = parse_view(o, &view);
-        if (s != STATUS_DONE)
+        if (s == STATUS_DONE)
+                s = client_find(o, &c);
+        if (s == STATUS_DONE)
+                s = c ? ask_daemon(&picture, c, view, o) : read_system(&picture, &facts, view, o);
+        if (picture.block_size == 0)
                 return s;
-        s = facts_open(&facts, o->sysroot, NULL, FACTS_ORIGIN);
-        if (s != STATUS_DONE)
-                return s;
-        if (blockless_read(&besides, &facts) != STATUS_DONE)
-                s = STATUS_FAILED;
-        picture_init(&picture, &facts, &besides, view);
-        if (facts_status(&facts) != STATUS_DONE)
-                s = STATUS_FAILED;
-        terminal_look(&terminal);
-        terminal.columns = MAX(terminal.columns, (unsigned) WIDTH_MIN);
-        terminal.columns = MIN(terminal.columns, (unsigned) WIDTH_MAX);
-        if (o->svg) {
-                written = map_write_svg(&picture, o);
-                return written == STATUS_DONE ? s : written;
-        }
-        map_layout_text(&picture, &terminal, o);
-        if (o->json)
-                print_json(&picture);
-        else {
-                map_print_text(&picture, &terminal, o);
+        drawn = draw(&picture, o);
+        if (!c && !o->json && !o->svg)
                 facts_hint(&facts);
-        }
-        return s;
+        return drawn != STATUS_DONE ? drawn : s;
 }

@@ -25,7 +25,7 @@ const struct verb verbs[] = {
         { "metrics", "", "figures of the machine and of the daemon, as OpenMetrics text", verb_metrics, 0, 0,
           OPTIONS_TO, 0, NULL },
         { "map", "", "the physical address space as a picture", verb_map, 0, 0,
-          OPTIONS_MAP, VERB_PAGER, NULL },
+          OPTIONS_MAP | OPTIONS_HOST, VERB_PAGER, NULL },
         { "history", "[SEL]", "what was decided in the past, and what became of it", verb_history, 0, 1,
           OPTIONS_COLUMNS | OPTIONS_HOST | OPTIONS_TIME, VERB_SELECTOR | VERB_PAGER, &history_columns },
         { "monitor", "", "follow what the daemon does, until ^C", verb_monitor, 0, 0,

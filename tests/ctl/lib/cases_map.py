@@ -270,7 +270,7 @@ def case_map_svg_file(checks, ctl):
     result = ctl.run("map", "--svg", "/dev/full", tree=tree)
     checks.expect(result.status == 1 and "/dev/full: cannot be written: No space" in result.err, "a full disk: exit 1", result)
     checks.equal("not with --json", ctl.run("map", "--svg", "-", "--json", tree=tree).status, 2)
-    with open(os.path.join(os.path.dirname(TESTS), "doc/map.svg"), encoding="utf-8") as f:
+    with open(os.path.join(os.path.dirname(TESTS), "docs/map.svg"), encoding="utf-8") as f:
         checks.equal("the README's picture is what is drawn today", f.read(),
                      ctl.run("map", "--svg", "-", tree=ctl.unpack("vm-6.1.tar.xz")).out)
     try:
