@@ -196,8 +196,8 @@ static void add(Suite *s, const char *name, const TTest *test) {
 }
 
 int main(void) {
-        Suite *s = suite_create("memory");
         SRunner *runner;
+        Suite *s;
         int r;
 
 #ifdef __SANITIZE_ADDRESS__
@@ -214,6 +214,7 @@ int main(void) {
                 printf("SKIP: memory cannot be locked here (ulimit -l)\n");
                 return 77;
         }
+        s = suite_create("memory");
         fakeroot_begin();
         add(s, "code", code_is_there_and_stays);
         add(s, "reserve", reserve_is_there);

@@ -233,9 +233,9 @@ START_TEST(test_memmap) {
         put_zone(&before, 0, ZONE_MOVABLE, 100000)->free = 7; /* lends nothing that matters */
         snapshot_init(&first);
         first.usec = 5000;
-        put_zone(&first, 0, ZONE_NORMAL, 100000)->free = (uint64_t) (50000 - memmaps[_i].first);
+        put_zone(&first, 0, ZONE_NORMAL, 100000)->free = (uint64_t) 50000 - (uint64_t) memmaps[_i].first;
         put_zone(&first, 0, ZONE_MOVABLE, 100000)->free = 90000;
-        put_zone(&after, 0, ZONE_NORMAL, 100000)->free = (uint64_t) (50000 - memmaps[_i].after);
+        put_zone(&after, 0, ZONE_NORMAL, 100000)->free = (uint64_t) 50000 - (uint64_t) memmaps[_i].after;
         put_zone(&after, 0, ZONE_MOVABLE, 100000)->free = 1;
         /* The add's: all of it free. */
         put_zone(&after, 1, ZONE_MOVABLE, 262144)->managed -= (uint64_t) memmaps[_i].own;

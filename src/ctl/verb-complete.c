@@ -43,9 +43,11 @@ static void offer_number(const struct completion *c, uint64_t number, const char
 
 /* The rest of the word begins behind this. */
 static struct completion behind(const struct completion *c, const char *rest) {
+        static char *kept[64]; /* for the rest of the program's life, which is short */
+        static size_t n;
         struct completion x = *c;
 
-        x.before = format_text("%s%.*s", c->before, (int) (rest - c->word), c->word); /* for the rest of the program's life */
+        x.before = kept[n++ % ARRAY_SIZE(kept)] = format_text("%s%.*s", c->before, (int) (rest - c->word), c->word);
         x.word = rest;
         return x;
 }

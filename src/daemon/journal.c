@@ -76,7 +76,7 @@ static void send_line(const struct line *l) {
                 dprintf(STDERR_FILENO, "memhpd: %s\n", l->text);
 }
 
-static void compose(struct line *l, int priority, const char *message_id, const struct journal_field *fields, size_t n_fields,
+static void _printf_(6, 0) compose(struct line *l, int priority, const char *message_id, const struct journal_field *fields, size_t n_fields,
                     const char *format, va_list ap) {
         l->priority = priority;
         snprintf(l->id, sizeof(l->id), "%s", message_id);
