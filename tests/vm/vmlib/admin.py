@@ -118,4 +118,6 @@ def pin_pages(guest, node):
 
 
 def unpin_pages(guest):
-    guest.check("kill $(cat /tmp/pin.pid)")
+    # Its pages are free once it is gone, not once it was told to go.
+    guest.check("pid=$(cat /tmp/pin.pid); kill $pid; n=0; while kill -0 $pid 2>/dev/null && ! grep -q '^State:.*Z' /proc/$pid/status; do "
+                "n=$((n+1)); [ $n -lt 100 ] || exit 1; usleep 50000; done")
