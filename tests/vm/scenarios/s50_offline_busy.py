@@ -4,8 +4,6 @@ each block; a device goes as a whole or not at all, and once nothing keeps it, i
 
 import errno
 
-import time
-
 from vmlib import admin, bus, claims
 from vmlib.machine import GIB
 
@@ -51,8 +49,7 @@ def play(guest, report):
         result = bus.ask(guest, f"offline device:{device}")
         if result.status == 0:
             break
-        guest.run("echo 3 >/proc/sys/vm/drop_caches; for f in /sys/kernel/slab/*/shrink; do echo 1 >$f; done")
-        time.sleep(0.5)
+        admin.shrink_slabs(guest)
     if result.status != 0 and "slab" in guest.log().splitlines()[-1]:
         # What the kernel took for itself in the meantime, it keeps as long as it likes.
         report.saw(f"not all of it, as the kernel itself has pages there now: {guest.log().splitlines()[-1]}")
