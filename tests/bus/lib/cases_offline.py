@@ -24,6 +24,7 @@ SETUP = "; ".join(["boot 0-3 0", "dimm PNP0C80:00 32-35 1", "dimm PNP0C80:01 40-
 def start(rig, setup=SETUP, policy=POLICY):
     rig.start_bus()
     memhpd = rig.start_memhpd(policy=policy, setup=setup)
+    rig.wait_for_name("org.memhp1")
     memhpd.until("zone 41", "Movable")
     return memhpd
 

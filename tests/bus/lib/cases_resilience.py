@@ -22,6 +22,7 @@ def _bus_again(rig):
 def case_resilience_bus_comes_late(checks, rig):
     memhpd = rig.start_memhpd(setup=SETUP)
     memhpd.until("zone 39", "Movable")
+    memhpd.process.wait_for("8 blocks 32-39")
     checks.expect(True, "memory is online before there is a bus")
     rig.start_bus()
     rig.wait_for_name("org.memhp1")
