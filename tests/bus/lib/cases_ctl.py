@@ -2,9 +2,12 @@
 """memhpctl and the daemon: what it asks, what it says, how it exits."""
 
 import json
+import os
 import shutil
 import signal
 import time
+
+from ctl.lib.ctl import Ctl
 
 from .rig import NOBODY, TESTS
 
@@ -263,8 +266,9 @@ def case_ctl_explain_without_a_daemon(checks, rig):
         time.sleep(0.05)
     memhpd.process.kill(signal.SIGKILL)
     memhpd.process.rest()
-    rig.run("mkdir", "-p", f"{root}/etc/memhp")
-    rig.run("cp", f"{rig.folder}/policy.conf", f"{root}/etc/memhp/memhpd.conf")
+    conf = Ctl(rig.program("memhpctl"), rig.folder).conf
+    rig.run("mkdir", "-p", os.path.dirname(f"{root}/{conf}"))
+    rig.run("cp", f"{rig.folder}/policy.conf", f"{root}/{conf}")
     gone = rig.ctl("--sysroot", root, "explain", "33", "--json")
     checks.equal("from its file", (gone.status, gone.json["state"], gone.json["action"], gone.json["rule"]["name"]), (0, "removed", "online_movable", "all"))
     shutil.rmtree(root.rsplit("/", 1)[0], ignore_errors=True)

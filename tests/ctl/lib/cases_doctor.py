@@ -63,7 +63,7 @@ def healthy(tree):
             f.write("online\n")
     tree.manifest("x86_64", 4096)
     tree.statistics("".join(zone_text(node, "Normal", 0, 65536, 5000) for node in range(5)))
-    tree.write("etc/memhp/memhpd.conf", SHIPPED)
+    tree.write(tree.conf, SHIPPED)
     tree.write("proc/cmdline", "BOOT_IMAGE=/boot/vmlinuz root=/dev/sda1 ro quiet memory_hotplug.memmap_on_memory=1\n")
     tree.write("sys/class/dmi/id/sys_vendor", "QEMU\n")
     tree.write("sys/class/dmi/id/product_name", "Standard PC (Q35 + ICH9, 2009)\n")
@@ -110,7 +110,7 @@ def case_doctor_healthy(checks, ctl):
     text = ctl.run("doctor", tree=tree)
     checks.equal("in words", (text.status, text.out, text.err), (0, "Nothing found.\n", ""))
     tree.remove("dev/kmsg")
-    os.unlink(os.path.join(tree.root, "etc/memhp/memhpd.conf"))
+    os.unlink(os.path.join(tree.root, tree.conf))
     os.unlink(os.path.join(tree.root, "proc/cmdline"))
     result, findings = diagnose(ctl, tree)
     checks.equal("a capture need not have everything", (findings, result.status, [s["check"] for s in result.json["skipped"]]),
@@ -158,9 +158,9 @@ def case_doctor_kernel(checks, ctl):
     expect_one(checks, ctl, tree, "kernel-auto-online", "warning", ["/" + AUTO_ONLINE, "/boot/config-6.12:2"], what="as it was built")
     tree.write("proc/cmdline", 'quiet "memhp-default-state=online_movable" -- memhp_default_state=offline\n')
     expect_one(checks, ctl, tree, "kernel-auto-online", "warning", ["/" + AUTO_ONLINE, "/proc/cmdline"], what="by its command line")
-    tree.write("etc/memhp/memhpd.conf", MOVABLE.replace("rules", 'kernel_auto_online = "keep";\nrules'))
+    tree.write(tree.conf, MOVABLE.replace("rules", 'kernel_auto_online = "keep";\nrules'))
     expect_one(checks, ctl, tree, "kernel-auto-online", "error", fix='"manage"', what="keep")
-    tree.write("etc/memhp/memhpd.conf", MOVABLE.replace("rules", 'kernel_auto_online = "delegate";\nrules'))
+    tree.write(tree.conf, MOVABLE.replace("rules", 'kernel_auto_online = "delegate";\nrules'))
     tree.write(AUTO_ONLINE, "online_movable\n")
     checks.equal("delegated: as it should be", diagnose(ctl, tree)[1], [])
     tree.write(AUTO_ONLINE, "online_kernel\n")
@@ -173,7 +173,7 @@ def case_doctor_kernel(checks, ctl):
     checks.equal("the last one counts", diagnose(ctl, tree)[1], [])
     tree.write("proc/cmdline", "memory_hotplug.online_policy=auto-movable\n")
     checks.equal("a ratio that nobody asks for", diagnose(ctl, tree)[1], [])
-    tree.write("etc/memhp/memhpd.conf", 'version = 1;\nrules = ( { name = "a"; match = { node = "9"; }; action = "online"; },\n'
+    tree.write(tree.conf, 'version = 1;\nrules = ( { name = "a"; match = { node = "9"; }; action = "online"; },\n'
                '  { name = "b"; match = { }; action = "leave_offline"; } );\n')
     expect_one(checks, ctl, tree, "online-policy", "notice", "/proc/cmdline", "balance")
     tree.remove(AUTO_ONLINE)
@@ -357,8 +357,8 @@ def case_doctor_system(checks, ctl):
 # -- the policy
 
 def case_doctor_policy(checks, ctl):
-    conf = "etc/memhp/memhpd.conf"
     tree = healthy(ctl.tree())
+    conf = tree.conf
     tree.write(conf, "version = 1;\nrules = ( { nam = \"a\"; match = { }; action = \"online\"; } );\n")
     result, findings = diagnose(ctl, tree)
     checks.equal("errors in the configuration", [(f["kind"], f["severity"], places(f)) for f in findings],
@@ -383,11 +383,11 @@ def case_doctor_policy(checks, ctl):
 def case_doctor_waiting(checks, ctl):
     tree = healthy(ctl.tree())
     tree.add_blocks(range(100, 108), state="offline", zones="Normal Movable", node=1, firmware="PNP0C80:09")
-    tree.write("etc/memhp/memhpd.conf", MOVABLE.replace("rules", 'kernel_auto_online = "keep";\nrules'))
-    expect_one(checks, ctl, tree, "waiting-offline", "warning", os.path.join(tree.root, "etc/memhp/memhpd.conf") + ":3",
+    tree.write(tree.conf, MOVABLE.replace("rules", 'kernel_auto_online = "keep";\nrules'))
+    expect_one(checks, ctl, tree, "waiting-offline", "warning", os.path.join(tree.root, tree.conf) + ":3",
                "systemctl enable --now memhpd")
     checks.has("how much", diagnose(ctl, tree)[1][0]["summary"], "1 GiB", "8 blocks")
-    tree.write("etc/memhp/memhpd.conf", 'version = 1;\nrules = ( { name = "dimms"; match = { source = [ "dimm" ]; }; '
+    tree.write(tree.conf, 'version = 1;\nrules = ( { name = "dimms"; match = { source = [ "dimm" ]; }; '
                'action = "leave_offline"; },\n { name = "rest"; match = { }; action = "online_kernel"; } );\n')
     checks.equal("as the policy wants it", diagnose(ctl, tree)[1], [])
 

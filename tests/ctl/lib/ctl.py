@@ -5,6 +5,7 @@ import fcntl
 import json
 import os
 import pty
+import re
 import struct
 import subprocess
 import tarfile
@@ -47,10 +48,23 @@ class Ctl:
         self.program = program
         self.folder = folder
         self.trees = 0
+        self._conf = None
+
+    @property
+    def conf(self):
+        """Where it looks for the configuration, below a root: that depends on how it was configured."""
+        if not self._conf:
+            empty = os.path.join(self.folder, "empty")
+            os.makedirs(empty, exist_ok=True)
+            said = self.run("--sysroot", empty, "check")
+            self._conf = re.match(r"/(\S+): no configuration: ", said.err).group(1)
+        return self._conf
 
     def tree(self, **options):
         self.trees += 1
-        return Tree(os.path.join(self.folder, f"root{self.trees}"), **options)
+        tree = Tree(os.path.join(self.folder, f"root{self.trees}"), **options)
+        tree.conf = self.conf
+        return tree
 
     def unpack(self, name):
         """A capture of tests/data, as a folder."""
