@@ -18,14 +18,12 @@
 #define STOP_PATIENCE_USEC 1000000
 #define STOP_STEP_USEC 50000
 
-struct queued {
+struct item {
         struct apply_job job;
         int fd; /* of its state; negative: not open */
-};
-
-struct written {
-        struct apply_result result; /* as far as the writer knows it */
-        int fd;
+        /* Once it was written: */
+        int error;
+        uint64_t start_usec, write_usec;
 };
 
 struct apply {
@@ -36,7 +34,7 @@ struct apply {
         pthread_cond_t wake; /* jobs, or stop */
         pthread_cond_t idle; /* the thread has ended */
         bool stop, ended;
-        struct queue jobs, offline_jobs, results; /* struct queued, struct written; a block is in them at most once, which bounds both by the number of blocks */
+        struct queue jobs, offline_jobs, written; /* struct item; a block is in them at most once, which bounds them by the number of blocks */
         size_t pending;
         const struct apply_job *current; /* at the kernel; NULL: none */
         uint64_t current_since;
@@ -77,66 +75,67 @@ static int write_job(struct apply *a, const struct apply_job *job, int fd) {
 
 /* Nothing but the write: to close the file and to read back is left to whoever takes the result, while the next block is at
  * the kernel. */
-static void run_job(struct apply *a, const struct queued *q, struct written *ret) {
-        uint64_t start = now_usec();
-        int r = write_job(a, &q->job, q->fd);
-
-        *ret = (struct written) {
-                .result = { .block = q->job.block, .job = q->job.job, .action = q->job.action, .error = r, .start_usec = start,
-                            .write_usec = now_usec() - start },
-                .fd = q->fd,
-        };
+static void write_item(struct apply *a, struct item *item) {
+        item->start_usec = now_usec();
+        item->error = write_job(a, &item->job, item->fd);
+        item->write_usec = now_usec() - item->start_usec;
 }
 
-/* As it is now, and whether that is what was wanted. What cannot be read for a moment is tried again at once. */
-static void read_back(const struct apply *a, struct apply_result *result) {
+/* How the block is now, and whether that is what was wanted. What cannot be read for a moment is tried again at once. */
+static void read_back(const struct apply *a, const struct item *item, struct apply_result *ret) {
         struct block after = { .state = BLOCK_STATE_OTHER };
         const struct block *found;
         int r = -EIO;
 
         for (int i = 0; i < READ_TRIES && r < 0 && r != -ENOENT; i++)
-                r = sysfs_read_block_zones(a->fs, result->block, &after);
+                r = sysfs_read_block_zones(a->fs, item->job.block, &after);
         found = r == -ENOENT ? NULL : &after;
-        result->outcome = result->action == ACTION_LEAVE_OFFLINE ? outcome_judge_offline(result->error, found)
-                                                                 : outcome_judge(result->action, result->error, found);
-        result->state = after.state;
-        result->zones_known = after.zones_known;
-        result->zones = after.zones;
+        *ret = (struct apply_result) {
+                .block = item->job.block,
+                .job = item->job.job,
+                .action = item->job.action,
+                .outcome = item->job.action == ACTION_LEAVE_OFFLINE ? outcome_judge_offline(item->error, found)
+                                                                    : outcome_judge(item->job.action, item->error, found),
+                .error = item->error,
+                .state = after.state,
+                .zones_known = after.zones_known,
+                .zones = after.zones,
+                .start_usec = item->start_usec,
+                .write_usec = item->write_usec,
+        };
 }
 
 static void *apply_thread(void *userdata) {
         struct apply *a = userdata;
-        struct queued job;
+        struct item item;
 
         memory_touch_stack();
         pthread_mutex_lock(&a->lock);
         for (;;) {
-                struct written result;
-
                 while (!a->stop && a->jobs.n == 0 && a->offline_jobs.n == 0)
                         pthread_cond_wait(&a->wake, &a->lock);
                 /* Memory that is to be used goes before memory that is given back, which may take long. */
-                if (a->stop || !(queue_pop(&a->jobs, &job) || queue_pop(&a->offline_jobs, &job)))
+                if (a->stop || !(queue_pop(&a->jobs, &item) || queue_pop(&a->offline_jobs, &item)))
                         break;
-                a->current = &job.job;
+                a->current = &item.job;
                 a->current_since = now_usec();
                 a->unwanted = a->preempted = false;
                 pthread_mutex_unlock(&a->lock);
 
-                run_job(a, &job, &result);
+                write_item(a, &item);
 
                 pthread_mutex_lock(&a->lock);
                 a->current = NULL;
                 if (a->unwanted) {
-                        closep(&result.fd);
+                        closep(&item.fd);
                         continue;
                 }
-                if (a->preempted && result.result.error == -EINTR && !a->stop) {
-                        queue_push(&a->offline_jobs, &job); /* room was reserved for it, too */
+                if (a->preempted && item.error == -EINTR && !a->stop) {
+                        queue_push(&a->offline_jobs, &item); /* room was reserved for it, too */
                         continue;
                 }
-                queue_push(&a->results, &result); /* room was reserved when the job was submitted */
-                if (a->results.n == 1)
+                queue_push(&a->written, &item); /* room was reserved when the job was submitted */
+                if (a->written.n == 1)
                         (void) eventfd_write(a->event_fd, 1);
         }
         a->ended = true;
@@ -160,8 +159,7 @@ int apply_new(const struct sysfs *fs, struct apply **ret) {
         if (!a)
                 return -ENOMEM;
         a->fs = fs;
-        a->jobs.item_size = a->offline_jobs.item_size = sizeof(struct queued);
-        a->results.item_size = sizeof(struct written);
+        a->jobs.item_size = a->offline_jobs.item_size = a->written.item_size = sizeof(struct item);
         pthread_mutex_init(&a->lock, NULL);
         pthread_cond_init(&a->wake, NULL);
         pthread_cond_init(&a->idle, NULL);
@@ -209,14 +207,12 @@ static void stop_thread(struct apply *a) {
         pthread_join(a->thread, NULL);
 }
 
-static void close_all(struct queue *jobs, struct queue *results) {
-        struct queued q;
-        struct written w;
+static void close_all(struct queue *q) {
+        struct item item;
 
-        while (queue_pop(jobs, &q))
-                closep(&q.fd);
-        while (queue_pop(results, &w))
-                closep(&w.fd);
+        while (queue_pop(q, &item))
+                closep(&item.fd);
+        queue_done(q);
 }
 
 void apply_free(struct apply *a) {
@@ -224,14 +220,13 @@ void apply_free(struct apply *a) {
                 return;
         if (a->started)
                 stop_thread(a);
-        close_all(&a->jobs, &a->results);
+        close_all(&a->jobs);
+        close_all(&a->offline_jobs);
+        close_all(&a->written);
         closep(&a->event_fd);
         pthread_cond_destroy(&a->wake);
         pthread_cond_destroy(&a->idle);
         pthread_mutex_destroy(&a->lock);
-        queue_done(&a->jobs);
-        queue_done(&a->offline_jobs);
-        queue_done(&a->results);
         free(a);
 }
 
@@ -245,29 +240,29 @@ int apply_reserve(struct apply *a, size_t n) {
         pthread_mutex_lock(&a->lock);
         r = queue_reserve(&a->jobs, n);
         if (r >= 0)
-                r = queue_reserve(&a->results, n);
+                r = queue_reserve(&a->written, n);
         pthread_mutex_unlock(&a->lock);
         return r;
 }
 
-static struct queued *find_queued(struct apply *a, uint32_t block) {
-        struct queued *q;
+static struct item *find_queued(struct apply *a, uint32_t block) {
+        struct item *item;
 
-        for (size_t i = 0; i < AHEAD && (q = queue_nth(&a->jobs, i)); i++)
-                if (q->job.block == block)
-                        return q;
+        for (size_t i = 0; i < AHEAD && (item = queue_nth(&a->jobs, i)); i++)
+                if (item->job.block == block)
+                        return item;
         return NULL;
 }
 
 /* The next job whose state is not open; false: there is none among those whose turn is near. */
 static bool find_closed(struct apply *a, uint32_t *ret) {
-        const struct queued *q;
+        const struct item *item;
         bool found = false;
 
         pthread_mutex_lock(&a->lock);
-        for (size_t i = 0; !found && i < AHEAD && (q = queue_nth(&a->jobs, i)); i++) {
-                found = q->fd < 0 && !q->job.dax[0];
-                *ret = q->job.block;
+        for (size_t i = 0; !found && i < AHEAD && (item = queue_nth(&a->jobs, i)); i++) {
+                found = item->fd < 0 && !item->job.dax[0];
+                *ret = item->job.block;
         }
         pthread_mutex_unlock(&a->lock);
         return found;
@@ -279,29 +274,29 @@ static void open_ahead(struct apply *a) {
 
         while (find_closed(a, &block)) {
                 _cleanup_close_ int fd = sysfs_open_state(a->fs, block);
-                struct queued *q;
+                struct item *item;
 
                 if (fd < 0)
                         return; /* the writer will see why */
                 pthread_mutex_lock(&a->lock);
-                q = find_queued(a, block);
-                if (q && q->fd < 0)
-                        q->fd = TAKE_FD(fd);
+                item = find_queued(a, block);
+                if (item && item->fd < 0)
+                        item->fd = TAKE_FD(fd);
                 pthread_mutex_unlock(&a->lock);
         }
 }
 
 int apply_submit(struct apply *a, const struct apply_job *job) {
-        const struct queued q = { .job = *job, .fd = -1 };
+        const struct item item = { .job = *job, .fd = -1 };
         struct queue *jobs = job->action == ACTION_LEAVE_OFFLINE ? &a->offline_jobs : &a->jobs;
         int r;
 
         pthread_mutex_lock(&a->lock);
         r = queue_reserve(jobs, jobs->n + 2); /* the one at the kernel may come back */
         if (r >= 0)
-                r = queue_reserve(&a->results, a->pending + 1);
+                r = queue_reserve(&a->written, a->pending + 1);
         if (r >= 0) {
-                queue_push(jobs, &q);
+                queue_push(jobs, &item);
                 a->pending++;
                 pthread_cond_signal(&a->wake);
         }
@@ -311,44 +306,30 @@ int apply_submit(struct apply *a, const struct apply_job *job) {
         return r;
 }
 
-static size_t drop_jobs(struct queue *jobs, uint32_t block) {
-        size_t n = jobs->n;
-        struct queued q;
+static size_t drop_block(struct queue *q, uint32_t block) {
+        size_t n = q->n;
+        struct item item;
 
         for (size_t i = n; i > 0; i--)
-                if (queue_pop(jobs, &q)) {
-                        if (q.job.block != block)
-                                queue_push(jobs, &q);
+                if (queue_pop(q, &item)) {
+                        if (item.job.block != block)
+                                queue_push(q, &item);
                         else
-                                closep(&q.fd);
+                                closep(&item.fd);
                 }
-        return n - jobs->n;
-}
-
-static size_t drop_results(struct queue *results, uint32_t block) {
-        size_t n = results->n;
-        struct written w;
-
-        for (size_t i = n; i > 0; i--)
-                if (queue_pop(results, &w)) {
-                        if (w.result.block != block)
-                                queue_push(results, &w);
-                        else
-                                closep(&w.fd);
-                }
-        return n - results->n;
+        return n - q->n;
 }
 
 void apply_cancel(struct apply *a, uint32_t block) {
         eventfd_t value;
 
         pthread_mutex_lock(&a->lock);
-        a->pending -= drop_jobs(&a->jobs, block) + drop_jobs(&a->offline_jobs, block) + drop_results(&a->results, block);
+        a->pending -= drop_block(&a->jobs, block) + drop_block(&a->offline_jobs, block) + drop_block(&a->written, block);
         if (a->current && a->current->block == block) {
                 a->pending -= !a->unwanted;
                 a->unwanted = true;
         }
-        if (a->results.n == 0)
+        if (a->written.n == 0)
                 (void) eventfd_read(a->event_fd, &value);
         pthread_mutex_unlock(&a->lock);
 }
@@ -405,22 +386,21 @@ size_t apply_pending(struct apply *a) {
 }
 
 bool apply_take(struct apply *a, struct apply_result *ret) {
-        struct written w;
+        struct item item;
         eventfd_t value;
         bool taken;
 
         pthread_mutex_lock(&a->lock);
-        taken = queue_pop(&a->results, &w);
+        taken = queue_pop(&a->written, &item);
         if (taken)
                 a->pending--;
-        if (a->results.n == 0)
+        if (a->written.n == 0)
                 (void) eventfd_read(a->event_fd, &value);
         pthread_mutex_unlock(&a->lock);
         if (!taken)
                 return false;
         open_ahead(a);
-        closep(&w.fd);
-        read_back(a, &w.result);
-        *ret = w.result;
+        closep(&item.fd);
+        read_back(a, &item, ret);
         return true;
 }
