@@ -1,116 +1,18 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "daemon/manager-internal.h"
-
-#include <sys/mman.h>
-#include <time.h>
-
-#include "check_util.h"
-#include "daemon/scan.h"
-#include "fakeroot.h"
+#include "manager_rig.h"
 
 /* Devices: their blocks go one way, together or not at all; what somebody set offline stays so, whoever starts again; the
  * kernel does it itself, or a device as a whole. The daemon on a machine made of files, as in check_manager.c.
  *
  * Link with fakeroot's flags, -Wl,--wrap=sysfs_write_dax_state and -Wl,--wrap=scan_is_due */
 
-#define PATIENCE_USEC 60000000
 #define AUTO_ONLINE "sys/devices/system/memory/auto_online_blocks"
 #define STATE "run/memhpd/state"
-
-static struct fakeroot *f;
-static sd_event *event;
-static sd_event_source *event_source;
-static struct manager *m;
-static int log_fd, stderr_fd;
-static char config[512];
-
-/* Rescans wait for a second since the last one. Not here. */
-bool __real_scan_is_due(const struct scan *s, uint64_t now, uint64_t *ret_when);
-bool __wrap_scan_is_due(const struct scan *s, uint64_t now, uint64_t *ret_when);
-
-bool __wrap_scan_is_due(const struct scan *s, uint64_t now, uint64_t *ret_when) {
-        return __real_scan_is_due(s, now + SCAN_INTERVAL_USEC, ret_when);
-}
-
-/* ---- the rig ------------------------------------------------------------------------------------------------------ */
-
-void __sanitizer_set_report_fd(void *fd) __attribute__((weak));
-
-static void setup(void) {
-        f = fakeroot_new(0);
-        snprintf(config, sizeof(config), "%s/policy", fakeroot_path(f));
-        ck_assert_int_eq(sd_event_new(&event), 0);
-        stderr_fd = dup(STDERR_FILENO);
-        log_fd = memfd_create("log", MFD_CLOEXEC);
-        ck_assert(stderr_fd >= 0 && log_fd >= 0 && dup2(log_fd, STDERR_FILENO) >= 0);
-        if (__sanitizer_set_report_fd)
-                __sanitizer_set_report_fd((void *) (intptr_t) stderr_fd);
-}
-
-static void stop(void) {
-        event_source = sd_event_source_unref(event_source);
-        manager_free(m);
-        m = NULL;
-}
-
-static void teardown(void) {
-        stop();
-        (void) dup2(stderr_fd, STDERR_FILENO);
-        close(stderr_fd);
-        close(log_fd);
-        if (__sanitizer_set_report_fd)
-                __sanitizer_set_report_fd((void *) (intptr_t) STDERR_FILENO);
-        event = sd_event_unref(event);
-        f = fakeroot_free(f);
-}
-
-static const char *log_text(void) {
-        static char text[1 << 18];
-        ssize_t n = pread(log_fd, text, sizeof(text) - 1, 0);
-
-        ck_assert_int_ge(n, 0);
-        text[n] = '\0';
-        return text;
-}
-
-static unsigned log_count(const char *part) {
-        unsigned n = 0;
-
-        for (const char *p = log_text(); (p = strstr(p, part)); p += strlen(part))
-                n++;
-        return n;
-}
 
 /* Once for each start, for instance: from here on. */
 static void forget_log(void) {
         ck_assert_int_eq(ftruncate(log_fd, 0), 0);
         ck_assert_int_eq(lseek(log_fd, 0, SEEK_SET), 0);
-}
-
-static void check_line(const char *part, unsigned expected) {
-        unsigned n = log_count(part);
-
-        ck_assert_msg(n == expected, "%u times instead of %u: \"%s\" in:\n%s", n, expected, part, log_text());
-}
-
-static uint64_t now_usec(void) {
-        struct timespec ts;
-
-        clock_gettime(CLOCK_MONOTONIC, &ts);
-        return (uint64_t) ts.tv_sec * 1000000 + (uint64_t) ts.tv_nsec / 1000;
-}
-
-#define RUN_UNTIL(condition)                                                                         \
-        do {                                                                                         \
-                uint64_t end_ = now_usec() + PATIENCE_USEC;                                          \
-                while (!(condition)) {                                                               \
-                        if (now_usec() >= end_ || sd_event_run(event, 100000) < 0)                   \
-                                ck_abort_msg("never: %s; log:\n%s", #condition, log_text());         \
-                }                                                                                    \
-        } while (0)
-
-static void settle(void) {
-        RUN_UNTIL(manager_is_idle(m) && !fakeroot_has_events(f));
 }
 
 /* Every hot-add has ended, and what follows from that as well. Nobody but the manager knows when that is. */
@@ -123,27 +25,6 @@ static bool adds_are_over(void) {
 
 static void settle_adds(void) {
         RUN_UNTIL(manager_is_idle(m) && !fakeroot_has_events(f) && adds_are_over());
-}
-
-static int on_kernel_event(sd_event_source *source, int fd, uint32_t revents, void *userdata) {
-        struct uevent e;
-
-        (void) source, (void) fd, (void) revents, (void) userdata;
-        for (int i = 0; i < 512 && fakeroot_take_event(f, &e); i++)
-                manager_handle_event(m, &e);
-        return 0;
-}
-
-static void start(const char *policy) {
-        const struct manager_options options = { .root = fakeroot_path(f), .config = config };
-
-        fakeroot_write(f, "policy", policy);
-        fakeroot_drop_events(f);
-        ck_assert_msg(manager_new(event, &options, &m) == 0, "%s", log_text());
-        ck_assert_int_ge(sd_event_add_io(event, &event_source, fakeroot_event_fd(f), EPOLLIN, on_kernel_event, NULL), 0);
-        ck_assert_int_ge(sd_event_source_set_priority(event_source, -10), 0);
-        ck_assert_int_eq(manager_start(m), 0);
-        settle();
 }
 
 static void reload(const char *policy) {
@@ -169,17 +50,6 @@ static void look_again(void) {
 static void wait_held(uint64_t n_writes) {
         RUN_UNTIL(manager_counters(m)->writes == n_writes);
         fakeroot_wait_held(f);
-}
-
-static void check_zone(uint32_t first, uint32_t n, const char *zone) {
-        for (uint32_t i = first; i < first + n; i++)
-                if (strcmp(fakeroot_zone(f, i), zone) != 0)
-                        ck_abort_msg("block %u is in \"%s\" instead of \"%s\"; log:\n%s", i, fakeroot_zone(f, i), zone,
-                                     log_text());
-}
-
-static void check_writes(size_t n) {
-        ck_assert_msg(fakeroot_n_writes(f) == n, "%zu writes instead of %zu; log:\n%s", fakeroot_n_writes(f), n, log_text());
 }
 
 static void check_write(size_t i, uint32_t block, const char *word) {
@@ -226,16 +96,16 @@ static bool state_has(const char *part) {
         return strstr(text, part);
 }
 
-#define QUIET "reconcile = \"off\"; retry = { first = \"5ms\"; max = \"5ms\"; attempts = 3; }; "
-#define RULE(name, match, action, more) "{ name = \"" name "\"; match = { " match " }; action = \"" action "\"; " more " }"
-#define RULES(rules) "rules = ( " rules " );\n"
-#define MOVABLE QUIET RULES(RULE("all", "", "online_movable", ""))
-#define ROLLBACK QUIET RULES(RULE("all", "", "online_movable", "on_partial = \"rollback\";"))
+#define QUICK "reconcile = \"off\"; retry = { first = \"5ms\"; max = \"5ms\"; attempts = 3; }; "
+#define RULE_WITH(name, match, action, more) "{ name = \"" name "\"; match = { " match " }; action = \"" action "\"; " more " }"
+#define POLICY(rules) "rules = ( " rules " );\n"
+#define MOVABLE QUICK POLICY(RULE_WITH("all", "", "online_movable", ""))
+#define ROLLBACK QUICK POLICY(RULE_WITH("all", "", "online_movable", "on_partial = \"rollback\";"))
 
 /* ---- one decision ------------------------------------------------------------------------------------------------- */
 
 /* The last block of the DIMM belongs to two nodes, so that the first rule does not match it. */
-#define BY_NODE QUIET RULES(RULE("node-1", "node = 1;", "online_movable", "") ", " RULE("rest", "", "online_kernel", ""))
+#define BY_NODE QUICK POLICY(RULE_WITH("node-1", "node = 1;", "online_movable", "") ", " RULE_WITH("rest", "", "online_kernel", ""))
 
 static void add_spanning_dimm(void) {
         fakeroot_add_dimm(f, "PNP0C80:00", 32, 4, 1);
@@ -252,7 +122,7 @@ START_TEST(device_goes_one_way) {
         }
         settle_adds();
         check_zone(32, 4, "Movable");
-        check_line("PNP0C80:00: 4 blocks 32-35 (512 MiB), node 1: online in Movable by rule \"node-1\"", 1);
+        check_said("PNP0C80:00: 4 blocks 32-35 (512 MiB), node 1: online in Movable by rule \"node-1\"", 1);
         ck_assert_uint_ne(add_of(32), 0);
         ck_assert_uint_eq(add_of(32), add_of(35));
         /* By itself it would go elsewhere. */
@@ -266,7 +136,7 @@ END_TEST
 
 /* Another policy, another way; but still one. */
 START_TEST(device_goes_one_way_after_a_reload) {
-        start(QUIET RULES(RULE("wait", "", "leave_offline", "")));
+        start(QUICK POLICY(RULE_WITH("wait", "", "leave_offline", "")));
         add_spanning_dimm();
         settle_adds();
         check_writes(0);
@@ -279,12 +149,12 @@ END_TEST
 START_TEST(reload_that_changes_nothing) {
         uint32_t number;
 
-        start(QUIET RULES(RULE("pmem", "source = \"pmem\";", "online", "")));
+        start(QUICK POLICY(RULE_WITH("pmem", "source = \"pmem\";", "online", "")));
         add_spanning_dimm();
         settle_adds();
-        reload(QUIET RULES(RULE("cxl", "source = \"cxl\";", "online", "")));
+        reload(QUICK POLICY(RULE_WITH("cxl", "source = \"cxl\";", "online", "")));
         settle_adds();
-        check_line("left offline: no rule matches", 1);
+        check_said("left offline: no rule matches", 1);
         number = add_of(35);
         ck_assert_uint_eq(add_of(32), number);
         fakeroot_add_dimm(f, "PNP0C80:00", 36, 1, 1);
@@ -332,7 +202,7 @@ END_TEST
 
 /* The second half cannot go where the first went: a device in two zones is what nobody wants, fallback or not. */
 START_TEST(device_that_cannot_go_one_way) {
-        start(QUIET RULES(RULE("all", "", "online_movable", "fallback = \"online_kernel\";")));
+        start(QUICK POLICY(RULE_WITH("all", "", "online_movable", "fallback = \"online_kernel\";")));
         fakeroot_add_dimm(f, "PNP0C80:00", 32, 2, 1);
         fakeroot_set_traits(f, &(struct fakeroot_traits) { .zones = "Normal" });
         fakeroot_add_dimm(f, "PNP0C80:00", 34, 2, 1);
@@ -340,7 +210,7 @@ START_TEST(device_that_cannot_go_one_way) {
         check_zone(32, 2, "Movable");
         check_zone(34, 2, "");
         check_decision(34, ACTION_LEAVE_OFFLINE, REASON_ZONE_UNAVAILABLE);
-        check_line("memhpd: dimm PNP0C80:00: of 4 blocks 2 are online as wanted and 2 are not; it stays so "
+        check_said("memhpd: dimm PNP0C80:00: of 4 blocks 2 are online as wanted and 2 are not; it stays so "
                    "(on_partial is \"keep\")\n", 1);
 }
 END_TEST
@@ -364,8 +234,8 @@ START_TEST(partial_keep) {
         fakeroot_add_dimm(f, "PNP0C80:00", 32, 4, 1);
         RUN_UNTIL(log_count(KEPT));
         settle_adds();
-        check_line(KEPT, 1);
-        check_line("of 4 blocks", 1);
+        check_said(KEPT, 1);
+        check_said("of 4 blocks", 1);
         check_zone(32, 1, "Movable");
         check_zone(33, 1, "");
         check_zone(34, 2, "Movable");
@@ -374,7 +244,7 @@ START_TEST(partial_keep) {
         fakeroot_overflow(f);
         settle_adds();
         check_zone(32, 4, "Movable");
-        check_line("of 4 blocks", 1);
+        check_said("of 4 blocks", 1);
 }
 END_TEST
 
@@ -384,7 +254,7 @@ START_TEST(all_failed) {
         fakeroot_fail_writes(f, FAKEROOT_ANY_BLOCK, EPERM, 4);
         fakeroot_add_dimm(f, "PNP0C80:00", 32, 4, 1);
         settle_adds();
-        check_line("of 4 blocks", 0);
+        check_said("of 4 blocks", 0);
         check_writes(4);
         fakeroot_overflow(f);
         settle_adds();
@@ -401,7 +271,7 @@ START_TEST(part_is_gone) {
                 fakeroot_vanish_before_write(f, 33);
         fakeroot_add_dimm(f, "PNP0C80:00", 32, 4, 1);
         settle_adds();
-        check_line("of 4 blocks", 0);
+        check_said("of 4 blocks", 0);
         check_zone(32, 1, "Movable");
         check_zone(34, 2, "Movable");
         check_writes(4);
@@ -420,7 +290,7 @@ START_TEST(rollback) {
         size_t n = 3 + failures[_i].writes;
 
         partly_fail(ROLLBACK, failures[_i].error, failures[_i].times);
-        check_line(TAKEN_BACK, 1);
+        check_said(TAKEN_BACK, 1);
         check_zone(32, 4, "");
         check_writes(n + 3);
         check_write(n, 35, "offline"); /* the last first */
@@ -430,29 +300,29 @@ START_TEST(rollback) {
         for (uint32_t i = 32; i < 36; i++)
                 check_decision(i, ACTION_LEAVE_OFFLINE, REASON_ROLLED_BACK);
         ck_assert_uint_eq(manager_counters(m)->offline_time.n, 3);
-        check_line("(384 MiB), node 1: taken offline again, as its device could not be had as a whole", 1);
-        check_line("taken offline again", 1);
-        check_line("\"online_movable\" failed: ", 1);
-        check_line("was set offline", 0); /* it was us */
+        check_said("(384 MiB), node 1: taken offline again, as its device could not be had as a whole", 1);
+        check_said("taken offline again", 1);
+        check_said("\"online_movable\" failed: ", 1);
+        check_said("was set offline", 0); /* it was us */
         /* And it stays so, though it would work now … */
         look_again();
         check_writes(n + 3);
-        check_line("of 4 blocks", 1);
+        check_said("of 4 blocks", 1);
         /* … until somebody brings it online, or it is plugged anew. */
         ck_assert_int_eq(fakeroot_set_state(f, 32, "online_kernel"), 0);
         settle_adds();
         check_zone(32, 1, "Normal");
-        check_line("lost race", 0);
+        check_said("lost race", 0);
         fakeroot_remove(f, 32, 4);
         fakeroot_add_dimm(f, "PNP0C80:00", 32, 4, 1);
         settle_adds();
         check_zone(32, 4, "Movable");
-        check_line("of 4 blocks", 1);
+        check_said("of 4 blocks", 1);
 }
 END_TEST
 
 /* The very same rule changes nothing. Another one is another try, and if that fails, too, it is taken back again. */
-#define OTHER_ROLLBACK QUIET RULES(RULE("all", "", "online_kernel", "on_partial = \"rollback\";"))
+#define OTHER_ROLLBACK QUICK POLICY(RULE_WITH("all", "", "online_kernel", "on_partial = \"rollback\";"))
 
 START_TEST(rollback_and_reload) {
         partly_fail(ROLLBACK, EPERM, 1 + (uint32_t) _i);
@@ -470,7 +340,7 @@ START_TEST(rollback_and_reload) {
                 check_write(11, 35, "offline");
         } else {
                 check_zone(32, 4, "Normal");
-                check_line(TAKEN_BACK, 1);
+                check_said(TAKEN_BACK, 1);
         }
 }
 END_TEST
@@ -478,12 +348,12 @@ END_TEST
 /* The same for a daemon that starts again: it knows what the last one did, until the rule is another one. */
 START_TEST(rollback_and_restart) {
         partly_fail(ROLLBACK, EPERM, 1);
-        stop();
+        rig_stop();
         start(ROLLBACK);
         settle_adds();
         check_writes(7);
         check_zone(32, 4, "");
-        check_line("was set offline", 0);
+        check_said("was set offline", 0);
         if (_i) {
                 reload(ROLLBACK);
                 settle_adds();
@@ -512,13 +382,13 @@ START_TEST(stopped_while_rolling_back) {
         fakeroot_release_write(f);
         for (uint64_t end = now_usec() + PATIENCE_USEC; fakeroot_is_online(f, 32) && now_usec() < end;)
                 usleep(1000); /* without the loop */
-        stop();
+        rig_stop();
         check_zone(32, 4, "");
         forget_log();
         start(MOVABLE);
         settle_adds();
-        check_line("was set offline", 0);
-        reload(QUIET RULES(RULE("other", "", "online_movable", "")));
+        check_said("was set offline", 0);
+        reload(QUICK POLICY(RULE_WITH("other", "", "online_movable", "")));
         settle_adds();
         check_zone(32, 4, "Movable");
 }
@@ -548,9 +418,9 @@ START_TEST(rollback_of_a_stubborn_block) {
         check_zone(32, 1, "");
         check_zone(33, 1, "Movable");
         check_zone(34, 2, "");
-        check_line(STUCK, 1);
-        check_line(_i ? STUCK "timed out" : STUCK "Device or resource busy", 1);
-        check_line("(256 MiB), node 1: taken offline again", 1);
+        check_said(STUCK, 1);
+        check_said(_i ? STUCK "timed out" : STUCK "Device or resource busy", 1);
+        check_said("(256 MiB), node 1: taken offline again", 1);
         check_writes(7);
         look_again();
         check_writes(7);
@@ -572,7 +442,7 @@ START_TEST(rollback_of_what_is_gone) {
         check_zone(32, 1, "");
         check_zone(34, 2, "");
         ck_assert_ptr_null(registry_find(manager_registry(m), 33));
-        check_line("stays online", 0);
+        check_said("stays online", 0);
 }
 END_TEST
 
@@ -590,7 +460,7 @@ START_TEST(rollback_after_a_lost_race) {
         check_zone(35, 1, "");
         ck_assert_uint_eq(fakeroot_count_writes(f, 33), 1);
         ck_assert_uint_eq(fakeroot_count_writes(f, 34), 1);
-        check_line("lost race", 1);
+        check_said("lost race", 1);
         look_again();
         check_zone(33, 1, "Normal");
         check_writes(6);
@@ -605,7 +475,7 @@ static void end_daemon(bool killed) {
 
         if (killed)
                 before = read_state();
-        stop();
+        rig_stop();
         if (killed)
                 fakeroot_write(f, STATE, before);
         forget_log();
@@ -624,7 +494,7 @@ START_TEST(hands_off_outlives_the_daemon) {
                 settle_adds();
                 check_zone(33, 2, "");
                 check_decision(33, ACTION_LEAVE_OFFLINE, REASON_HANDS_OFF);
-                check_line("2 blocks 33-34 (256 MiB), node 1: was set offline", 1);
+                check_said("2 blocks 33-34 (256 MiB), node 1: was set offline", 1);
                 RUN_UNTIL(state_has("hands-off 33-33") && state_has("hands-off 34-34"));
         }
         /* Its neighbour goes; the administrator's word about this one holds. */
@@ -641,7 +511,7 @@ START_TEST(hands_off_outlives_the_daemon) {
         start(MOVABLE);
         settle_adds();
         check_zone(33, 1, "Normal");
-        check_line("lost race", 0);
+        check_said("lost race", 0);
 }
 END_TEST
 
@@ -678,13 +548,13 @@ START_TEST(restart_knows_what_is_new) {
         if (_i)
                 fakeroot_write(f, "sys/bus/vmbus/x", "");
         fakeroot_add_boot(f, 0, 4, 0);
-        start(QUIET RULES(RULE("wait", "", "leave_offline", "")));
+        start(QUICK POLICY(RULE_WITH("wait", "", "leave_offline", "")));
         fakeroot_add_driver(f, NULL, 32, 2, 1);
         settle_adds();
         end_daemon(false);
         fakeroot_add_driver(f, NULL, 40, 2, 1);
-        start(QUIET RULES(RULE("balloon", "source = [ \"hyperv\", \"unknown\" ];", "online_movable", "") ", "
-                          RULE("boot", "source = \"boot\";", "online_kernel", "")));
+        start(QUICK POLICY(RULE_WITH("balloon", "source = [ \"hyperv\", \"unknown\" ];", "online_movable", "") ", "
+                          RULE_WITH("boot", "source = \"boot\";", "online_kernel", "")));
         settle_adds();
         ck_assert_int_eq(registry_find(manager_registry(m), 40)->source, _i ? SOURCE_HYPERV : SOURCE_UNKNOWN);
         check_zone(32, 2, "Movable");
@@ -732,7 +602,7 @@ START_TEST(torn_state) {
         start(MOVABLE);
         settle_adds();
         check_zone(32, 2, "Movable");
-        check_line("torn or not written by memhpd", 1);
+        check_said("torn or not written by memhpd", 1);
         RUN_UNTIL(state_has("online 32-33") && state_has("end\n"));
 }
 END_TEST
@@ -759,7 +629,7 @@ START_TEST(numbers) {
         fakeroot_add_dimm(f, "PNP0C80:00", 32, 2, 1);
         settle_adds();
         ck_assert_uint_eq(add_of(33), 1);
-        stop();
+        rig_stop();
         start(MOVABLE);
         ck_assert_uint_eq(add_of(33), 0); /* it was online when this one came */
         fakeroot_add_dimm(f, "PNP0C80:01", 40, 2, 1);
@@ -781,7 +651,7 @@ START_TEST(numbers_of_many) {
         enum { N = 100 };
         char device[32];
 
-        start(QUIET RULES(RULE("wait", "", "leave_offline", "")));
+        start(QUICK POLICY(RULE_WITH("wait", "", "leave_offline", "")));
         for (uint32_t i = 0; i < N; i++) {
                 snprintf(device, sizeof(device), "PNP0C80:%02x", i);
                 fakeroot_add_dimm(f, device, 100 + 4 * i, 2, 1);
@@ -802,14 +672,14 @@ END_TEST
 START_TEST(delegated) {
         fakeroot_add_boot(f, 0, 4, 0);
         start(DELEGATE MOVABLE);
-        check_line("auto_online_blocks was \"offline\" and is \"online_movable\" while memhpd runs", 1);
+        check_said("auto_online_blocks was \"offline\" and is \"online_movable\" while memhpd runs", 1);
         fakeroot_add_dimm(f, "PNP0C80:00", 32, 4, 1);
         settle_adds();
         check_zone(32, 4, "Movable");
         check_writes(0);
-        check_line("dimm PNP0C80:00: 4 blocks 32-35 (512 MiB), node 1: online in Movable as rule \"all\" (", 1);
-        check_line(" wants, by the kernel, to which it is delegated\n", 1);
-        check_line("another program", 0);
+        check_said("dimm PNP0C80:00: 4 blocks 32-35 (512 MiB), node 1: online in Movable as rule \"all\" (", 1);
+        check_said(" wants, by the kernel, to which it is delegated\n", 1);
+        check_said("another program", 0);
         ck_assert_uint_eq(manager_counters(m)->lost_races, 0);
         /* Where the kernel did not get it done, the daemon does. */
         fakeroot_write(f, AUTO_ONLINE, "offline\n");
@@ -822,7 +692,7 @@ START_TEST(delegated) {
         fakeroot_add_dimm(f, "PNP0C80:02", 48, 2, 1);
         settle_adds();
         check_zone(48, 2, "Normal");
-        check_line("lost race", 1);
+        check_said("lost race", 1);
 }
 END_TEST
 
@@ -837,8 +707,8 @@ START_TEST(not_delegated_any_more) {
         fakeroot_add_dimm(f, "PNP0C80:01", 40, 2, 1);
         settle_adds();
         check_writes(2);
-        check_line("though another program was first", 1);
-        check_line("delegated\n", 0);
+        check_said("though another program was first", 1);
+        check_said("delegated\n", 0);
 }
 END_TEST
 
@@ -859,10 +729,10 @@ START_TEST(dax_as_a_whole) {
         check_zone(32, 4, "Movable");
         ck_assert_uint_ge(fakeroot_count_dax_writes(f, "online_movable"), 1);
         check_writes(0); /* not block by block */
-        check_line("another program", 0);
+        check_said("another program", 0);
         /* Those that were online before it came to them are reported with the others. */
         if (!_i)
-                check_line("pmem dax0.0: 4 blocks 32-35 (512 MiB), node 1: online in Movable by rule \"all\"", 1);
+                check_said("pmem dax0.0: 4 blocks 32-35 (512 MiB), node 1: online in Movable by rule \"all\"", 1);
         /* A device without is served as ever, and a DIMM has none, whatever it is called. */
         n = fakeroot_count_dax_writes(f, "online_movable");
         fakeroot_add_kmem(f, "dax1.0", "CXL Window 0", 48, 2, 1);
@@ -887,14 +757,14 @@ START_TEST(dax_block_by_block) {
         check_zone(32, 4, "Movable");
         check_writes(4);
         check_write(0, 32, "online_movable");
-        check_line("pmem dax0.0: 4 blocks 32-35 (512 MiB), node 1: online in Movable by rule \"all\"", 1);
-        check_line("failed", 0);
-        check_line("another program", 0);
+        check_said("pmem dax0.0: 4 blocks 32-35 (512 MiB), node 1: online in Movable by rule \"all\"", 1);
+        check_said("failed", 0);
+        check_said("another program", 0);
         /* So what somebody else brings online of it is not our doing. */
         fakeroot_add_kmem(f, "dax0.0", "Persistent Memory", 48, 1, 1);
         ck_assert_int_eq(fakeroot_set_state(f, 48, "online_movable"), 0);
         settle_adds();
-        check_line("another program", 1);
+        check_said("another program", 1);
 }
 END_TEST
 
@@ -943,14 +813,14 @@ START_TEST(dax_met_online) {
                 manager_handle_event(m, &e);
         settle_adds();
         check_writes(0);
-        check_line("another program", 0);
+        check_said("another program", 0);
         ck_assert_uint_eq(manager_counters(m)->onlined, 4);
         ck_assert_uint_eq(add_of(32), add_of(35));
         /* What another program does with another device is its own. */
         fakeroot_add_kmem(f, "dax1.0", "Persistent Memory", 48, 1, 1);
         ck_assert_int_eq(fakeroot_set_state(f, 48, "online_movable"), 0);
         settle_adds();
-        check_line("another program", 1);
+        check_said("another program", 1);
 }
 END_TEST
 
@@ -968,14 +838,14 @@ START_TEST(dax_set_offline_and_replugged) {
         fakeroot_add_kmem(f, "dax0.0", "Persistent Memory", 32, 4, 1);
         settle_adds();
         check_zone(32, 4, "Movable"); /* by the blocks, since the device says it is so already */
-        check_line("another program", 0);
+        check_said("another program", 0);
 }
 END_TEST
 
 static TCase *add_case(Suite *s, const char *name) {
         TCase *c = check_case(s, name);
 
-        tcase_add_checked_fixture(c, setup, teardown);
+        tcase_add_checked_fixture(c, rig_setup, rig_teardown);
         return c;
 }
 

@@ -1,103 +1,16 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "daemon/manager.h"
+#include "manager_rig.h"
 
 #include <inttypes.h>
-#include <stdarg.h>
-#include <sys/mman.h>
-#include <time.h>
 
-#include "check_util.h"
-#include "daemon/scan.h"
-#include "fakeroot.h"
 #include "host/hold-file.h"
 #include "host/rundir.h"
 
-/* The whole daemon but its main(), on a machine made of files. Nothing here depends on how fast the machine is that runs
- * the tests: they wait for what has to come, and only that waits had their least length is ever checked.
+/* The pipeline, from an event to what is written and told. Only that waits had their least length is ever checked.
  *
  * Link with fakeroot's flags and -Wl,--wrap=scan_is_due */
 
-#define PATIENCE_USEC 60000000
 #define MEMORY_DIR "sys/devices/system/memory/"
-
-static struct fakeroot *f;
-static sd_event *event;
-static sd_event_source *event_source;
-static struct manager *m;
-static int log_fd, stderr_fd;
-static char config[512];
-static bool keep_intervals;
-
-/* Rescans wait for a second since the last one. Only the test of that does so, too. */
-bool __real_scan_is_due(const struct scan *s, uint64_t now, uint64_t *ret_when);
-bool __wrap_scan_is_due(const struct scan *s, uint64_t now, uint64_t *ret_when);
-
-bool __wrap_scan_is_due(const struct scan *s, uint64_t now, uint64_t *ret_when) {
-        return __real_scan_is_due(s, keep_intervals ? now : now + SCAN_INTERVAL_USEC, ret_when);
-}
-
-/* ---- the rig ----------------------------------------------------------------------------------------------------- */
-
-/* The sanitizers' words go where the tests' do, not into what the daemon says. */
-void __sanitizer_set_report_fd(void *fd) __attribute__((weak));
-
-static void capture_stderr(void) {
-        stderr_fd = dup(STDERR_FILENO);
-        log_fd = memfd_create("log", MFD_CLOEXEC);
-        ck_assert(stderr_fd >= 0 && log_fd >= 0 && dup2(log_fd, STDERR_FILENO) >= 0);
-        if (__sanitizer_set_report_fd)
-                __sanitizer_set_report_fd((void *) (intptr_t) stderr_fd);
-}
-
-static void release_stderr(void) {
-        (void) dup2(stderr_fd, STDERR_FILENO);
-        close(stderr_fd);
-        close(log_fd);
-        if (__sanitizer_set_report_fd)
-                __sanitizer_set_report_fd((void *) (intptr_t) STDERR_FILENO);
-}
-
-static void setup(void) {
-        f = fakeroot_new(0);
-        snprintf(config, sizeof(config), "%s/policy", fakeroot_path(f));
-        ck_assert_int_eq(sd_event_new(&event), 0);
-        keep_intervals = false;
-        capture_stderr();
-}
-
-static void stop(void) {
-        event_source = sd_event_source_unref(event_source);
-        manager_free(m);
-        m = NULL;
-}
-
-static void teardown(void) {
-        stop();
-        release_stderr();
-        event = sd_event_unref(event);
-        f = fakeroot_free(f);
-}
-
-/* What the daemon has said so far. */
-static const char *log_text(void) {
-        static char *text;
-        off_t size = lseek(log_fd, 0, SEEK_END);
-
-        free(text);
-        text = malloc((size_t) size + 1);
-        ck_assert_ptr_nonnull(text);
-        ck_assert_int_eq(pread(log_fd, text, (size_t) size, 0), size);
-        text[size] = '\0';
-        return text;
-}
-
-static unsigned log_count(const char *part) {
-        unsigned n = 0;
-
-        for (const char *p = log_text(); (p = strstr(p, part)); p += strlen(part))
-                n++;
-        return n;
-}
 
 /* The line as people read it, exactly once. */
 static void _printf_(1, 2) check_line(const char *format, ...) {
@@ -115,32 +28,6 @@ static void _printf_(1, 2) check_line(const char *format, ...) {
 
 static void check_no_line(const char *part) {
         ck_assert_msg(log_count(part) == 0, "\"%s\" in:\n%s", part, log_text());
-}
-
-static uint64_t now_usec(void) {
-        struct timespec ts;
-
-        clock_gettime(CLOCK_MONOTONIC, &ts);
-        return (uint64_t) ts.tv_sec * 1000000 + (uint64_t) ts.tv_nsec / 1000;
-}
-
-/* Drive the loop until it is so. */
-#define RUN_UNTIL(condition)                                                                         \
-        do {                                                                                         \
-                uint64_t end_ = now_usec() + PATIENCE_USEC;                                          \
-                while (!(condition)) {                                                               \
-                        if (now_usec() >= end_ || sd_event_run(event, 100000) < 0)                   \
-                                ck_abort_msg("never: %s; log:\n%s", #condition, log_text());         \
-                }                                                                                    \
-        } while (0)
-
-/* Nothing is under way, neither in the daemon nor in the kernel. */
-static bool is_settled(void) {
-        return manager_is_idle(m) && !fakeroot_has_events(f);
-}
-
-static void settle(void) {
-        RUN_UNTIL(is_settled());
 }
 
 /* For what must not happen. */
@@ -164,55 +51,16 @@ static void act_later(unsigned msec, void (*act)(void)) {
         ck_assert_int_ge(sd_event_add_time_relative(event, NULL, CLOCK_MONOTONIC, msec * 1000, 1, on_time, (void *) act), 0);
 }
 
-static int on_kernel_event(sd_event_source *source, int fd, uint32_t revents, void *userdata) {
-        struct uevent e;
-
-        (void) source, (void) fd, (void) revents, (void) userdata;
-        for (int i = 0; i < 512 && fakeroot_take_event(f, &e); i++)
-                manager_handle_event(m, &e);
-        return 0;
-}
-
 static void send_event(enum uevent_type type, uint32_t block) {
         manager_handle_event(m, &(struct uevent) { .type = type, .block = block });
 }
 
-/* One rule on a line; the first of them is in line 2, after what QUIET or RETRY say. */
-#define RULE(name, match, action) "{ name = \"" name "\"; match = { " match " }; action = \"" action "\"; },\n"
-#define LAST(name, match, action) "{ name = \"" name "\"; match = { " match " }; action = \"" action "\"; }"
-#define QUIET "reconcile = \"off\"; "
 #define RETRY(first, max, attempts) \
         QUIET "retry = { first = \"" first "\"; max = \"" max "\"; attempts = " attempts "; }; "
-#define RULES(rules) "rules = (\n" rules " );\n"
 #define DIMMS QUIET RULES(LAST("dimms", "source = \"dimm\";", "online_movable"))
 
 static void use_policy(const char *text) {
         fakeroot_write(f, "policy", text);
-}
-
-static void start_without_running(void) {
-        const struct manager_options options = { .root = fakeroot_path(f), .config = config };
-
-        ck_assert_msg(manager_new(event, &options, &m) == 0, "%s", log_text());
-        ck_assert_int_ge(sd_event_add_io(event, &event_source, fakeroot_event_fd(f), EPOLLIN, on_kernel_event, NULL), 0);
-        ck_assert_int_ge(sd_event_source_set_priority(event_source, -10), 0);
-        ck_assert_int_eq(manager_start(m), 0);
-}
-
-/* The daemon starts: what the kernel had to say before, nobody heard. */
-static void start(const char *policy) {
-        use_policy(policy);
-        fakeroot_drop_events(f);
-        start_without_running();
-        settle();
-}
-
-static const struct entry *entry_of(uint32_t block) {
-        return registry_find(manager_registry(m), block);
-}
-
-static void check_writes(size_t n) {
-        ck_assert_msg(fakeroot_n_writes(f) == n, "%zu writes instead of %zu; log:\n%s", fakeroot_n_writes(f), n, log_text());
 }
 
 static void check_write(size_t i, uint32_t block, const char *word) {
@@ -220,14 +68,6 @@ static void check_write(size_t i, uint32_t block, const char *word) {
 
         if (w.block != block || strcmp(w.word, word) != 0)
                 ck_abort_msg("write %zu: %s to block %u instead of %s to block %u", i, w.word, w.block, word, block);
-}
-
-/* "" for offline. */
-static void check_zone(uint32_t first, uint32_t n, const char *zone) {
-        for (uint32_t i = first; i < first + n; i++)
-                if (strcmp(fakeroot_zone(f, i), zone) != 0)
-                        ck_abort_msg("block %u is in \"%s\" instead of \"%s\"; log:\n%s", i, fakeroot_zone(f, i), zone,
-                                     log_text());
 }
 
 static void check_outcome(uint32_t block, enum outcome outcome) {
@@ -385,13 +225,13 @@ START_TEST(rival_in_the_kernel) {
         start(DIMMS);
         check_line("auto_online_blocks was \"online_movable\" and is \"offline\" while memhpd runs");
         check_auto_online("offline");
-        stop();
+        rig_stop();
         check_auto_online("online_movable");
         start("kernel_auto_online = \"keep\"; " DIMMS);
         check_auto_online("online_movable");
         check_line("the kernel itself brings new blocks online (auto_online_blocks is \"online_movable\", and "
                    "kernel_auto_online is \"keep\"): the policy comes too late for them");
-        stop();
+        rig_stop();
         check_auto_online("online_movable");
 }
 END_TEST
@@ -1294,7 +1134,7 @@ START_TEST(set_offline_by_others_while_we_were_away) {
         settle();
         ck_assert_int_eq(fakeroot_set_state(f, 32, "offline"), 0); /* we saw it, */
         settle();
-        stop();
+        rig_stop();
         ck_assert_int_eq(fakeroot_set_state(f, 33, "offline"), 0); /* we did not, */
         fakeroot_add_dimm(f, "PNP0C80:01", 40, 1, 1);              /* and this is new */
         start(DIMMS);
@@ -1448,7 +1288,7 @@ START_TEST(hold_survives_the_daemon) {
 
         start(DIMMS);
         meet_hold();
-        stop();
+        rig_stop();
         start_without_running();
         settle();
         check_writes(4);
@@ -1731,7 +1571,7 @@ START_TEST(rivals_are_named) {
         fakeroot_symlink(f, "/dev/null", "etc/udev/rules.d/81-hidden.rules");
         start(DIMMS);
         check_no_line("rules.d");
-        stop();
+        rig_stop();
         fakeroot_write(f, "etc/udev/rules.d/82-rival.rules", rule);
         fakeroot_write(f, "etc/udev/rules.d/83-maybe.rules", "SUBSYSTEM==\"memory\", ENV{X}==\"\033\", ATTR{state}=\"\033[31m\"\n");
         start(DIMMS);
@@ -1754,7 +1594,7 @@ START_TEST(stop_with_a_write_that_does_not_end) {
         RUN_UNTIL(manager_counters(m)->writes == 4);
         fakeroot_wait_held(f);
         began = now_usec();
-        stop();
+        rig_stop();
         ck_assert_uint_lt(now_usec() - began, 30000000);
         check_writes(2);
         check_zone(33, 3, "");
@@ -1771,7 +1611,7 @@ START_TEST(stop_at_any_time) {
         fakeroot_fail_writes(f, 40, EBUSY, FAKEROOT_FOREVER);
         for (int i = 0; i < 3 * _i; i++)
                 ck_assert_int_ge(sd_event_run(event, 0), 0);
-        stop();
+        rig_stop();
         manager_free(NULL);
 }
 END_TEST
@@ -1797,7 +1637,7 @@ END_TEST
 static TCase *add_case(Suite *s, const char *name) {
         TCase *c = check_case(s, name);
 
-        tcase_add_checked_fixture(c, setup, teardown);
+        tcase_add_checked_fixture(c, rig_setup, rig_teardown);
         return c;
 }
 

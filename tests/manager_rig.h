@@ -21,13 +21,14 @@ static sd_event_source *event_source;
 static struct manager *m;
 static int log_fd, stderr_fd;
 static char config[512];
+static bool keep_intervals;
 
-/* Rescans wait for a second since the last one. Not here. */
+/* Rescans wait for a second since the last one. Here only where a test is about that. */
 bool __real_scan_is_due(const struct scan *s, uint64_t now, uint64_t *ret_when);
 bool __wrap_scan_is_due(const struct scan *s, uint64_t now, uint64_t *ret_when);
 
 bool __wrap_scan_is_due(const struct scan *s, uint64_t now, uint64_t *ret_when) {
-        return __real_scan_is_due(s, now + SCAN_INTERVAL_USEC, ret_when);
+        return __real_scan_is_due(s, keep_intervals ? now : now + SCAN_INTERVAL_USEC, ret_when);
 }
 
 /* The sanitizers' words go where the tests' do, not into what the daemon says. */
@@ -35,6 +36,7 @@ void __sanitizer_set_report_fd(void *fd) __attribute__((weak));
 
 static inline void rig_setup(void) {
         f = fakeroot_new(0);
+        keep_intervals = false;
         snprintf(config, sizeof(config), "%s/policy", fakeroot_path(f));
         ck_assert_int_eq(sd_event_new(&event), 0);
         stderr_fd = dup(STDERR_FILENO);
@@ -130,16 +132,20 @@ static inline int on_kernel_event(sd_event_source *source, int fd, uint32_t reve
 #define QUIET "reconcile = \"off\"; "
 #define RULES(rules) "rules = (\n" rules " );\n"
 
-/* What the kernel had to say before, nobody heard. */
-static inline void start(const char *policy) {
+static inline void start_without_running(void) {
         const struct manager_options options = { .root = fakeroot_path(f), .config = config };
 
-        fakeroot_write(f, "policy", policy);
-        fakeroot_drop_events(f);
         ck_assert_msg(manager_new(event, &options, &m) == 0, "%s", log_text());
         ck_assert_int_ge(sd_event_add_io(event, &event_source, fakeroot_event_fd(f), EPOLLIN, on_kernel_event, NULL), 0);
         ck_assert_int_ge(sd_event_source_set_priority(event_source, -10), 0);
         ck_assert_int_eq(manager_start(m), 0);
+}
+
+/* What the kernel had to say before, nobody heard. */
+static inline void start(const char *policy) {
+        fakeroot_write(f, "policy", policy);
+        fakeroot_drop_events(f);
+        start_without_running();
         settle();
 }
 
