@@ -3,6 +3,7 @@
 
 /* Text for people. Names come from files that others write: nothing here lets a control character reach a terminal. */
 
+#include <stdarg.h>
 #include <stdio.h>
 
 #include "core/block.h"
@@ -21,6 +22,7 @@ size_t text_width(const char *s);
 
 /* printf() into memory that the caller frees. Never NULL. */
 char *format_text(const char *format, ...) _printf_(1, 2);
+char *format_text_va(const char *format, va_list ap) _printf_(1, 0);
 
 #define SIZE_TEXT_MAX 32
 /* "128M", "1.5G", or the plain number of bytes. Returns buf. */

@@ -6,14 +6,6 @@
 static const char *const severity_names[_SEVERITY_MAX] = { "notice", "warning", "error" };
 static const enum colour severity_colours[_SEVERITY_MAX] = { COLOUR_STRONG, COLOUR_NOTICE, COLOUR_BAD };
 
-static char *_printf_(1, 0) format_va(const char *format, va_list ap) {
-        char *text;
-
-        if (vasprintf(&text, format, ap) < 0)
-                out_of_memory();
-        return text;
-}
-
 struct finding *doctor_find(struct doctor *d, const char *kind, enum severity severity, const char *summary, ...) {
         struct finding *f;
         va_list ap;
@@ -22,7 +14,7 @@ struct finding *doctor_find(struct doctor *d, const char *kind, enum severity se
                 out_of_memory();
         f = &d->findings[d->n++];
         va_start(ap, summary);
-        *f = (struct finding) { .kind = kind, .severity = severity, .summary = format_va(summary, ap) };
+        *f = (struct finding) { .kind = kind, .severity = severity, .summary = format_text_va(summary, ap) };
         va_end(ap);
         return f;
 }
@@ -33,7 +25,7 @@ void finding_prove(struct finding *f, const char *file, unsigned line, const cha
         if (!GROW(f->proofs, f->n, f->capacity))
                 out_of_memory();
         va_start(ap, text);
-        f->proofs[f->n++] = (struct proof) { format_text("%s", file), line, format_va(text, ap) };
+        f->proofs[f->n++] = (struct proof) { format_text("%s", file), line, format_text_va(text, ap) };
         va_end(ap);
 }
 
@@ -41,7 +33,7 @@ void finding_say(struct finding *f, const char *consequence, ...) {
         va_list ap;
 
         va_start(ap, consequence);
-        f->consequence = format_va(consequence, ap);
+        f->consequence = format_text_va(consequence, ap);
         va_end(ap);
 }
 
@@ -49,7 +41,7 @@ void finding_fix(struct finding *f, const char *fix, ...) {
         va_list ap;
 
         va_start(ap, fix);
-        f->fix = format_va(fix, ap);
+        f->fix = format_text_va(fix, ap);
         va_end(ap);
 }
 
@@ -59,7 +51,7 @@ void doctor_skip(struct doctor *d, const char *check, const char *why, ...) {
         if (!GROW(d->skipped, d->n_skipped, d->skipped_capacity))
                 out_of_memory();
         va_start(ap, why);
-        d->skipped[d->n_skipped++] = (struct skipped) { check, format_va(why, ap) };
+        d->skipped[d->n_skipped++] = (struct skipped) { check, format_text_va(why, ap) };
         va_end(ap);
 }
 

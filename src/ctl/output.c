@@ -87,12 +87,8 @@ void print_item(const char *name, int name_width, const char *text) {
 }
 
 static void _printf_(3, 0) print_paragraph_va(enum colour c, int indent, const char *format, va_list ap) {
-        _cleanup_free_ char *text = NULL;
+        _cleanup_free_ char *text = format_text_va(format, ap);
 
-        if (vasprintf(&text, format, ap) < 0) {
-                text = NULL;
-                out_of_memory();
-        }
         printf("%*s%s", indent, "", colour_begin(c));
         print_wrapped(indent, sink.width, text);
         printf("%s\n", c < _COLOUR_MAX ? colour_end() : "");
@@ -115,12 +111,8 @@ void print_paragraph_in(enum colour c, int indent, const char *format, ...) {
 }
 
 static void _printf_(3, 0) print_field_va(enum colour c, const char *key, const char *format, va_list ap) {
-        _cleanup_free_ char *text = NULL;
+        _cleanup_free_ char *text = format_text_va(format, ap);
 
-        if (vasprintf(&text, format, ap) < 0) {
-                text = NULL;
-                out_of_memory();
-        }
         printf("%14s%s ", key, *key ? ":" : " "); /* without one, it goes on with the one before */
         fputs(colour_begin(c), stdout);
         print_wrapped(16, sink.width, text);

@@ -79,16 +79,21 @@ void out_of_memory(void) {
         exit(EXIT_FAILURE);
 }
 
-char *format_text(const char *format, ...) {
+char *format_text_va(const char *format, va_list ap) {
         char *text;
+
+        if (vasprintf(&text, format, ap) < 0)
+                out_of_memory();
+        return text;
+}
+
+char *format_text(const char *format, ...) {
         va_list ap;
-        int r;
+        char *text;
 
         va_start(ap, format);
-        r = vasprintf(&text, format, ap);
+        text = format_text_va(format, ap);
         va_end(ap);
-        if (r < 0)
-                out_of_memory();
         return text;
 }
 

@@ -56,15 +56,10 @@ static char *format_addresses(const json_t *part) {
 static void _printf_(2, 3) print_step(const char *name, const char *format, ...) {
         _cleanup_free_ char *text = NULL;
         va_list ap;
-        int r;
 
         va_start(ap, format);
-        r = vasprintf(&text, format, ap);
+        text = format_text_va(format, ap);
         va_end(ap);
-        if (r < 0) {
-                text = NULL;
-                out_of_memory();
-        }
         print_item(name, NAME_WIDTH, text);
 }
 
