@@ -58,6 +58,20 @@ def _short(value, limit=90):
     return text if len(text) <= limit else text[:limit] + "…"
 
 
+class Verdict:
+    """How one scenario ended, its story, and more for whoever has to find out why."""
+
+    def __init__(self, name, outcome, why="", lines=(), more=()):
+        self.name = name
+        self.outcome = outcome          # "passed", "failed" or "skipped"
+        self.why = why
+        self.lines = lines
+        self.more = more
+
+    def is_failed(self):
+        return self.outcome == "failed"
+
+
 class Tally:
     """Prints the verdicts, one scenario at a time, and counts them."""
 
@@ -65,22 +79,34 @@ class Tally:
         self._lock = threading.Lock()
         self.passed = self.failed = self.skipped = 0
 
-    def add(self, number, name, lines, verdict, why="", more=()):
+    def tell(self, verdict):
+        """A failure that is not the last word yet."""
         with self._lock:
-            for line in lines:
-                print(line)
-            if verdict == "passed":
+            self._print(verdict, f"failed at first: {verdict.name}: {verdict.why}")
+
+    def add(self, verdict, first=None):
+        """`first`: the failure before this one."""
+        with self._lock:
+            again = f", at the second try (the first: {first.why})" if first else ""
+            if verdict.outcome == "passed":
                 self.passed += 1
-                print(f"ok {number} - {name}")
-            elif verdict == "skipped":
+                self._print(verdict, f"ok {verdict.name}{again}")
+            elif verdict.outcome == "skipped":
                 self.skipped += 1
-                print(f"skip {number} - {name}: {why}")
+                self._print(verdict, f"skip {verdict.name}: {verdict.why}")
             else:
                 self.failed += 1
-                print(f"not ok {number} - {name}: {why}")
-                for line in more:
-                    print(f"    # {line}")
-            sys.stdout.flush()
+                self._print(verdict, f"not ok {verdict.name}: {verdict.why}{again}")
+
+    @staticmethod
+    def _print(verdict, line):
+        for told in verdict.lines:
+            print(told)
+        print(line)
+        if verdict.is_failed():
+            for told in verdict.more:
+                print(f"    # {told}")
+        sys.stdout.flush()
 
     def close(self):
         print(f"{self.passed} passed, {self.failed} failed, {self.skipped} skipped", flush=True)

@@ -10,10 +10,11 @@ import traceback
 
 from . import initramfs, kernel, qemu, system
 from .guest import Guest, GuestError
-from .report import Failed, Report, Skipped
+from .report import Failed, Report, Skipped, Verdict
 
 # One scenario's guest lives no longer than this. The slowest needs a third of it on a slow and busy machine.
 SCENARIO_LIMIT = 180
+SECOND_TRIES = 4
 
 
 class Scenario:
@@ -50,6 +51,7 @@ def run_all(scenarios, options, tally, image, archive):
     for scenario in scenarios:
         waiting.put(scenario)
     live = options.jobs == 1 or len(scenarios) == 1
+    once_more = []
 
     def work():
         while True:
@@ -57,7 +59,12 @@ def run_all(scenarios, options, tally, image, archive):
                 scenario = waiting.get_nowait()
             except queue.Empty:
                 return
-            _run_one(scenario, options, tally, image, archive, live)
+            verdict = _run_one(scenario, options, image, archive, live)
+            if options.second_try and verdict.is_failed():
+                tally.tell(verdict)
+                once_more.append((scenario, verdict))
+            else:
+                tally.add(verdict)
 
     workers = [threading.Thread(target=work, daemon=True) for _ in range(min(options.jobs, len(scenarios)))]
     for worker in workers:
@@ -66,9 +73,13 @@ def run_all(scenarios, options, tally, image, archive):
         # With a timeout, so that the main thread notices signals meanwhile.
         while worker.is_alive():
             worker.join(0.5)
+    # Alone, so that what failed for want of time does not again; what fails by the dozen did not for that.
+    for scenario, first in once_more:
+        again = _run_one(scenario, options, image, archive, live) if len(once_more) <= SECOND_TRIES else None
+        tally.add(again or first, first if again else None)
 
 
-def _run_one(scenario, options, tally, image, archive, live):
+def _run_one(scenario, options, image, archive, live):
     report = Report(live)
     guest = None
     more = []
@@ -81,11 +92,11 @@ def _run_one(scenario, options, tally, image, archive, live):
         report.saw(f"Linux {image.version} is up after {guest.boot_seconds:.1f} s")
         scenario.play(guest, report)
         _expect_sane_kernel(guest)
-        verdict, why = "passed", ""
+        outcome, why = "passed", ""
     except Skipped as error:
-        verdict, why = "skipped", str(error)
+        outcome, why = "skipped", str(error)
     except Exception as error:                  # pylint: disable=broad-except  # one broken scenario is one failure
-        verdict, why = "failed", str(error) or type(error).__name__
+        outcome, why = "failed", str(error) or type(error).__name__
         if not isinstance(error, (Failed, GuestError, qemu.QemuError)):
             more += traceback.format_exc().splitlines()
         more += _evidence(guest)
@@ -94,7 +105,7 @@ def _run_one(scenario, options, tally, image, archive, live):
             if options.keep_logs:
                 _keep_console(options.keep_logs, scenario, guest)
             guest.stop()
-    tally.add(scenario.number, scenario.name, report.lines(), verdict, why, more)
+    return Verdict(f"{scenario.number} - {scenario.name}", outcome, why, report.lines(), more)
 
 
 def _expect_sane_kernel(guest):
