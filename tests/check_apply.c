@@ -513,39 +513,32 @@ START_TEST(what_was_opened_is_written) {
 }
 END_TEST
 
-static TCase *add_case(Suite *s, const char *name) {
-        TCase *c = check_case(s, name);
-
-        tcase_add_checked_fixture(c, setup, teardown);
-        return c;
-}
-
 int main(void) {
         Suite *s = suite_create("apply");
         TCase *c;
         int r;
 
-        c = add_case(s, "judging");
+        c = check_case_in(s, "judging", setup, teardown);
         tcase_add_loop_test(c, write_is_judged_done, 0, ARRAY_SIZE(words));
         tcase_add_loop_test(c, errors_are_judged, 0, ARRAY_SIZE(errors));
         tcase_add_loop_test(c, races_are_judged, 0, ARRAY_SIZE(races));
         tcase_add_test(c, error_and_yet_online);
         tcase_add_test(c, online_without_valid_zones);
         tcase_add_loop_test(c, block_vanishes, 0, 4);
-        c = add_case(s, "many");
+        c = check_case_in(s, "many", setup, teardown);
         tcase_add_test(c, results_come_in_order);
         tcase_add_test(c, jobs_come_while_others_are_under_way);
-        c = add_case(s, "pending");
+        c = check_case_in(s, "pending", setup, teardown);
         tcase_add_test(c, nothing_is_pending_at_first);
         tcase_add_test(c, pending_until_taken);
         tcase_add_test(c, readable_while_results_wait);
         tcase_add_test(c, cancelled_is_not_heard_of);
         tcase_add_test(c, preempted);
         tcase_add_test(c, write_time_is_the_kernels);
-        c = add_case(s, "ahead");
+        c = check_case_in(s, "ahead", setup, teardown);
         tcase_add_test(c, descriptors_are_closed);
         tcase_add_test(c, what_was_opened_is_written);
-        c = add_case(s, "free");
+        c = check_case_in(s, "free", setup, teardown);
         tcase_add_test(c, free_without_a_job);
         tcase_add_test(c, free_drops_what_waits);
         tcase_add_test(c, free_finishes_the_write);

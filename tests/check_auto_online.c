@@ -375,31 +375,24 @@ START_TEST(test_kernel_without_it) {
 }
 END_TEST
 
-static TCase *add_case(Suite *s, const char *name) {
-        TCase *c = check_case(s, name);
-
-        tcase_add_checked_fixture(c, setup, teardown);
-        return c;
-}
-
 int main(void) {
         Suite *s = suite_create("auto-online");
         TCase *c;
         int r;
 
-        c = add_case(s, "take and restore");
+        c = check_case_in(s, "take and restore", setup, teardown);
         tcase_add_loop_test(c, test_take_and_restore, 0, ARRAY_SIZE(rows));
         tcase_add_loop_test(c, test_reload, 0, ARRAY_SIZE(rows));
-        c = add_case(s, "killed");
+        c = check_case_in(s, "killed", setup, teardown);
         tcase_add_loop_test(c, test_killed, 0, 3);
         tcase_add_test(c, test_killed_before_the_write);
-        c = add_case(s, "others");
+        c = check_case_in(s, "others", setup, teardown);
         tcase_add_loop_test(c, test_administrator, 0, 2);
         tcase_add_test(c, test_unknown_word);
-        c = add_case(s, "hostile");
+        c = check_case_in(s, "hostile", setup, teardown);
         tcase_add_loop_test(c, test_hostile_restore, 0, N_HOSTILE);
         tcase_add_loop_test(c, test_hostile_take, 0, N_HOSTILE);
-        c = add_case(s, "cannot");
+        c = check_case_in(s, "cannot", setup, teardown);
         tcase_add_loop_test(c, test_no_record, 0, 2);
         tcase_add_test(c, test_kernel_refuses);
         tcase_add_test(c, test_kernel_without_it);

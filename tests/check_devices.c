@@ -842,30 +842,23 @@ START_TEST(dax_set_offline_and_replugged) {
 }
 END_TEST
 
-static TCase *add_case(Suite *s, const char *name) {
-        TCase *c = check_case(s, name);
-
-        tcase_add_checked_fixture(c, rig_setup, rig_teardown);
-        return c;
-}
-
 int main(void) {
         Suite *s = suite_create("devices");
         TCase *c;
         int r;
 
-        c = add_case(s, "one decision");
+        c = check_case_in(s, "one decision", rig_setup, rig_teardown);
         tcase_add_loop_test(c, device_goes_one_way, 0, 2);
         tcase_add_test(c, device_goes_one_way_after_a_reload);
         tcase_add_test(c, reload_that_changes_nothing);
         tcase_add_test(c, device_that_comes_in_parts);
         tcase_add_test(c, neighbours_without_a_name);
         tcase_add_test(c, device_that_cannot_go_one_way);
-        c = add_case(s, "partial");
+        c = check_case_in(s, "partial", rig_setup, rig_teardown);
         tcase_add_loop_test(c, partial_keep, 0, ARRAY_SIZE(failures));
         tcase_add_loop_test(c, all_failed, 0, 2);
         tcase_add_loop_test(c, part_is_gone, 0, 2);
-        c = add_case(s, "rollback");
+        c = check_case_in(s, "rollback", rig_setup, rig_teardown);
         tcase_add_loop_test(c, rollback, 0, ARRAY_SIZE(failures));
         tcase_add_loop_test(c, rollback_and_reload, 0, 2);
         tcase_add_loop_test(c, rollback_and_restart, 0, 2);
@@ -873,20 +866,20 @@ int main(void) {
         tcase_add_loop_test(c, rollback_of_a_stubborn_block, 0, 2);
         tcase_add_test(c, rollback_of_what_is_gone);
         tcase_add_test(c, rollback_after_a_lost_race);
-        c = add_case(s, "restart");
+        c = check_case_in(s, "restart", rig_setup, rig_teardown);
         tcase_add_loop_test(c, hands_off_outlives_the_daemon, 0, 2);
         tcase_add_loop_test(c, restart_meets_what_happened, 0, 2);
         tcase_add_loop_test(c, restart_knows_what_is_new, 0, 2);
         tcase_add_loop_test(c, startup_over_restarts, 0, 2);
         tcase_add_loop_test(c, torn_state, 0, ARRAY_SIZE(torn));
         tcase_add_test(c, hostile_state);
-        c = add_case(s, "numbers");
+        c = check_case_in(s, "numbers", rig_setup, rig_teardown);
         tcase_add_test(c, numbers);
         tcase_add_test(c, numbers_of_many);
-        c = add_case(s, "delegate");
+        c = check_case_in(s, "delegate", rig_setup, rig_teardown);
         tcase_add_test(c, delegated);
         tcase_add_test(c, not_delegated_any_more);
-        c = add_case(s, "dax");
+        c = check_case_in(s, "dax", rig_setup, rig_teardown);
         tcase_add_loop_test(c, dax_as_a_whole, 0, 2);
         tcase_add_loop_test(c, dax_block_by_block, 0, ARRAY_SIZE(refusals));
         tcase_add_test(c, dax_partly_taken);

@@ -268,15 +268,13 @@ int main(void) {
         TCase *c;
         int r;
 
-        c = check_case(s, "sources");
-        tcase_add_checked_fixture(c, setup, teardown);
+        c = check_case_in(s, "sources", setup, teardown);
         tcase_add_test(c, sources_of_a_whole_machine);
         tcase_add_loop_test(c, plain_memory_depends_on_the_machine, 0, ARRAY_SIZE(machines));
         tcase_add_test(c, evidence_is_what_was_found);
         tcase_add_test(c, addresses_beyond_32_bits);
         tcase_add_test(c, block_that_is_gone_has_no_origin_of_its_own);
-        c = check_case(s, "iomem");
-        tcase_add_checked_fixture(c, setup, teardown);
+        c = check_case_in(s, "iomem", setup, teardown);
         tcase_add_test(c, iomem_is_read_when_needed);
         tcase_add_test(c, iomem_is_read_once_in_vain);
         tcase_add_test(c, iomem_is_read_again_after_a_removal);

@@ -1634,19 +1634,12 @@ START_TEST(coldplug_of_a_large_machine) {
 }
 END_TEST
 
-static TCase *add_case(Suite *s, const char *name) {
-        TCase *c = check_case(s, name);
-
-        tcase_add_checked_fixture(c, rig_setup, rig_teardown);
-        return c;
-}
-
 int main(void) {
         Suite *s = suite_create("manager");
         TCase *c;
         int r;
 
-        c = add_case(s, "start");
+        c = check_case_in(s, "start", rig_setup, rig_teardown);
         tcase_add_test(c, boot_memory_is_left_alone);
         tcase_add_test(c, old_blocks_are_old_whatever_events_come);
         tcase_add_test(c, coldplug_brings_online);
@@ -1654,7 +1647,7 @@ int main(void) {
         tcase_add_test(c, no_memory_at_all);
         tcase_add_test(c, start_is_refused);
         tcase_add_test(c, rival_in_the_kernel);
-        c = add_case(s, "hot-add");
+        c = check_case_in(s, "hot-add", rig_setup, rig_teardown);
         tcase_add_loop_test(c, add_goes_where_the_policy_says, 0, ARRAY_SIZE(actions));
         tcase_add_test(c, rules_by_source_and_node);
         tcase_add_test(c, fallback_where_the_zone_is_no_candidate);
@@ -1662,12 +1655,12 @@ int main(void) {
         tcase_add_test(c, fallback_that_is_refused_too);
         tcase_add_test(c, zone_that_cannot_be_had);
         tcase_add_test(c, machine_without_numa);
-        c = add_case(s, "late links");
+        c = check_case_in(s, "late links", rig_setup, rig_teardown);
         tcase_add_loop_test(c, late_links_are_waited_for, 0, ARRAY_SIZE(late));
         tcase_add_loop_test(c, late_links_are_waited_for_after_an_overflow, 1, 3);
         tcase_add_loop_test(c, late_links_at_the_start, 0, ARRAY_SIZE(late));
         tcase_add_test(c, links_that_never_come);
-        c = add_case(s, "events");
+        c = check_case_in(s, "events", rig_setup, rig_teardown);
         tcase_add_test(c, add_that_comes_twice);
         tcase_add_test(c, change_of_a_block_nobody_told_of);
         tcase_add_test(c, burst_is_served_in_order);
@@ -1677,7 +1670,7 @@ int main(void) {
         tcase_add_test(c, overflow_finds_what_was_replaced);
         tcase_add_test(c, events_while_a_scan_is_under_way);
         tcase_add_test(c, reconcile_looks_now_and_then);
-        c = add_case(s, "errors");
+        c = check_case_in(s, "errors", rig_setup, rig_teardown);
         tcase_add_test(c, busy_and_then_not);
         tcase_add_test(c, busy_for_ever);
         tcase_add_loop_test(c, errors_that_pass_are_tried_again, 0, ARRAY_SIZE(errors));
@@ -1685,14 +1678,14 @@ int main(void) {
         tcase_add_test(c, busy_block_in_a_crowd);
         tcase_add_test(c, state_that_cannot_be_read);
         tcase_add_test(c, state_that_cannot_be_read_for_a_while);
-        c = add_case(s, "unplugged");
+        c = check_case_in(s, "unplugged", rig_setup, rig_teardown);
         tcase_add_loop_test(c, gone_is_forgotten, 0, 6);
         tcase_add_loop_test(c, gone_while_waiting_for_a_retry, 0, 2);
         tcase_add_test(c, gone_device_is_forgotten);
         tcase_add_loop_test(c, other_memory_in_the_same_place, 0, 2);
         tcase_add_test(c, other_memory_where_the_writer_met_a_gap);
         tcase_add_loop_test(c, other_memory_while_the_writer_is_behind, 0, 2);
-        c = add_case(s, "others");
+        c = check_case_in(s, "others", rig_setup, rig_teardown);
         tcase_add_test(c, race_lost_at_the_writer);
         tcase_add_test(c, race_lost_before_it_began);
         tcase_add_test(c, race_lost_while_waiting_for_a_retry);
@@ -1702,7 +1695,7 @@ int main(void) {
         tcase_add_test(c, set_offline_by_others_at_once);
         tcase_add_test(c, set_offline_by_others_before_we_knew);
         tcase_add_test(c, set_offline_by_others_while_we_were_away);
-        c = add_case(s, "holds");
+        c = check_case_in(s, "holds", rig_setup, rig_teardown);
         tcase_add_loop_test(c, hold_until_released, 0, 2);
         tcase_add_test(c, hold_until_the_file_is_gone);
         tcase_add_test(c, hold_until_it_expires);
@@ -1713,22 +1706,22 @@ int main(void) {
         tcase_add_test(c, held_block_is_brought_online_by_others);
         tcase_add_test(c, held_block_is_unplugged);
         tcase_add_test(c, hold_of_a_part);
-        c = add_case(s, "hidden");
+        c = check_case_in(s, "hidden", rig_setup, rig_teardown);
         tcase_add_test(c, hidden_evidence_leaves_offline);
-        c = add_case(s, "reload");
+        c = check_case_in(s, "reload", rig_setup, rig_teardown);
         tcase_add_test(c, reload_decides_anew);
         tcase_add_test(c, reload_of_a_bad_file);
         tcase_add_test(c, reload_while_writes_are_under_way);
-        c = add_case(s, "report");
+        c = check_case_in(s, "report", rig_setup, rig_teardown);
         tcase_add_test(c, report_waits_for_the_whole_device);
         tcase_add_test(c, report_does_not_wait_for_ever);
         tcase_add_test(c, report_of_many_devices);
         tcase_add_test(c, describe_in_a_line);
         tcase_add_test(c, rivals_are_named);
-        c = add_case(s, "stop");
+        c = check_case_in(s, "stop", rig_setup, rig_teardown);
         tcase_add_test(c, stop_with_a_write_that_does_not_end);
         tcase_add_loop_test(c, stop_at_any_time, 0, 8);
-        c = add_case(s, "large");
+        c = check_case_in(s, "large", rig_setup, rig_teardown);
         tcase_add_test(c, coldplug_of_a_large_machine);
 
         unsetenv("JOURNAL_STREAM");

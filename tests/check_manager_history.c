@@ -162,8 +162,7 @@ int main(void) {
         int r;
 
         fakeroot_begin();
-        c = check_case(s, "history");
-        tcase_add_checked_fixture(c, rig_setup, rig_teardown);
+        c = check_case_in(s, "history", rig_setup, rig_teardown);
         tcase_add_test(c, survives_a_restart);
         tcase_add_test(c, survives_a_kill);
         tcase_add_test(c, torn);

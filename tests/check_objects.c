@@ -186,8 +186,7 @@ int main(void) {
         int r;
 
         fakeroot_begin();
-        c = check_case(s, "objects");
-        tcase_add_checked_fixture(c, setup, teardown);
+        c = check_case_in(s, "objects", setup, teardown);
         tcase_add_test(c, no_memory_per_object);
         tcase_add_test(c, lists_end);
         r = check_run(s);

@@ -399,22 +399,15 @@ START_TEST(test_bytes) {
 }
 END_TEST
 
-static TCase *add_case(Suite *s, const char *name) {
-        TCase *c = check_case(s, name);
-
-        tcase_add_checked_fixture(c, setup, teardown);
-        return c;
-}
-
 int main(void) {
         Suite *s = suite_create("rundir");
         TCase *c;
         int r;
 
-        c = add_case(s, "folder");
+        c = check_case_in(s, "folder", setup, teardown);
         tcase_add_test(c, test_open);
         tcase_add_loop_test(c, test_open_refuses, 0, 2);
-        c = add_case(s, "write");
+        c = check_case_in(s, "write", setup, teardown);
         tcase_add_loop_test(c, test_write, 0, ARRAY_SIZE(umasks));
         tcase_add_test(c, test_replaces);
         tcase_add_test(c, test_readers_see_no_part);
@@ -423,7 +416,7 @@ int main(void) {
         tcase_add_test(c, test_write_over_link);
         tcase_add_test(c, test_write_over_folder);
         tcase_add_test(c, test_full);
-        c = add_case(s, "read");
+        c = check_case_in(s, "read", setup, teardown);
         tcase_add_loop_test(c, test_mode, 0, ARRAY_SIZE(modes));
         tcase_add_test(c, test_owner);
         tcase_add_loop_test(c, test_no_plain_file, 0, 5);

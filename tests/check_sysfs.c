@@ -531,13 +531,6 @@ START_TEST(text_that_is_missing) {
 }
 END_TEST
 
-static TCase *add_case(Suite *s, const char *name) {
-        TCase *c = check_case(s, name);
-
-        tcase_add_checked_fixture(c, setup, teardown);
-        return c;
-}
-
 /* ---- what is around the blocks ------------------------------------------------------------------------------------- */
 
 #define TIERS "sys/devices/virtual/memory_tiering/"
@@ -639,16 +632,16 @@ int main(void) {
         TCase *c;
         int r;
 
-        c = add_case(s, "open");
+        c = check_case_in(s, "open", setup, teardown);
         tcase_add_loop_test(c, open_reads_the_block_size, 0, ARRAY_SIZE(block_sizes));
         tcase_add_test(c, open_needs_memory_blocks);
-        c = add_case(s, "which blocks");
+        c = check_case_in(s, "which blocks", setup, teardown);
         tcase_add_test(c, indices_come_in_order);
         tcase_add_test(c, indices_may_be_none);
         tcase_add_test(c, indices_fill_more_than_a_buffer);
         tcase_add_test(c, node_map_knows_every_link);
         tcase_add_test(c, node_map_is_empty_without_numa);
-        c = add_case(s, "one block");
+        c = check_case_in(s, "one block", setup, teardown);
         tcase_add_test(c, block_tells_its_facts);
         tcase_add_test(c, block_zones_follow_its_state);
         tcase_add_test(c, block_waits_for_its_node);
@@ -660,19 +653,19 @@ int main(void) {
         tcase_add_test(c, state_that_cannot_be_read);
         tcase_add_test(c, removable_is_read_on_demand);
         tcase_add_test(c, firmware_node_is_the_last_component);
-        c = add_case(s, "write");
+        c = check_case_in(s, "write", setup, teardown);
         tcase_add_test(c, write_is_the_bare_word);
         tcase_add_test(c, write_says_what_the_kernel_says);
         tcase_add_test(c, writable_or_not);
-        c = add_case(s, "machine");
+        c = check_case_in(s, "machine", setup, teardown);
         tcase_add_loop_test(c, machine_is_recognised, 0, ARRAY_SIZE(machines));
         tcase_add_test(c, auto_online_is_read);
-        c = add_case(s, "around");
+        c = check_case_in(s, "around", setup, teardown);
         tcase_add_test(c, tiers_of_nodes);
         tcase_add_loop_test(c, platform_of_a_capture, 0, ARRAY_SIZE(platform_rows));
         tcase_add_test(c, page_size_of_a_capture);
         tcase_add_test(c, totals_of_zones);
-        c = add_case(s, "text");
+        c = check_case_in(s, "text", setup, teardown);
         tcase_add_loop_test(c, text_is_read_whole, 0, ARRAY_SIZE(text_sizes));
         tcase_add_test(c, text_that_is_missing);
 

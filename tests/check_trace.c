@@ -599,35 +599,30 @@ int main(void) {
         Suite *s = suite_create("trace");
         TCase *c;
 
-        c = check_case(s, "differences");
-        tcase_add_checked_fixture(c, setup, teardown);
+        c = check_case_in(s, "differences", setup, teardown);
         tcase_add_loop_test(c, test_growth, 0, ARRAY_SIZE(growths));
         tcase_add_test(c, test_watermarks_and_free_blocks);
         tcase_add_test(c, test_more_zones_than_room);
         tcase_add_test(c, test_direct_map);
         tcase_add_test(c, test_zonelists);
 
-        c = check_case(s, "struct pages");
-        tcase_add_checked_fixture(c, setup, teardown);
+        c = check_case_in(s, "struct pages", setup, teardown);
         tcase_add_loop_test(c, test_memmap, 0, ARRAY_SIZE(memmaps));
         tcase_add_test(c, test_kernel_memory_is_no_cost);
         tcase_add_loop_test(c, test_bytes, 0, ARRAY_SIZE(sizes));
 
-        c = check_case(s, "times");
-        tcase_add_checked_fixture(c, setup, teardown);
+        c = check_case_in(s, "times", setup, teardown);
         tcase_add_loop_test(c, test_median, 0, 60);
         tcase_add_test(c, test_zones_of_blocks);
         tcase_add_test(c, test_nothing_is_left_of_it);
         tcase_add_test(c, test_events_and_writes);
 
-        c = check_case(s, "ring");
-        tcase_add_checked_fixture(c, setup, teardown);
+        c = check_case_in(s, "ring", setup, teardown);
         tcase_add_test(c, test_ring);
         tcase_add_test(c, test_overlaps);
         tcase_add_test(c, test_open_is_overtaken);
 
-        c = check_case(s, "evidence");
-        tcase_add_checked_fixture(c, setup, teardown);
+        c = check_case_in(s, "evidence", setup, teardown);
         tcase_add_loop_test(c, test_no_evidence, 0, ARRAY_SIZE(reasons));
         tcase_add_test(c, test_evidence);
         tcase_add_test(c, test_finish_without_a_look);

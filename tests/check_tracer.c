@@ -627,8 +627,7 @@ int main(void) {
         int r;
 
         fakeroot_begin();
-        c = check_case(s, "one");
-        tcase_add_checked_fixture(c, setup, teardown);
+        c = check_case_in(s, "one", setup, teardown);
         tcase_add_test(c, dimm_to_movable);
         tcase_add_test(c, dimm_to_kernel_zone);
         tcase_add_test(c, memmap_on_memory);
@@ -637,24 +636,21 @@ int main(void) {
         tcase_add_test(c, virtio_mem_in_two_steps);
         tcase_add_test(c, retries_count_from_the_last);
 
-        c = check_case(s, "before");
-        tcase_add_checked_fixture(c, setup, teardown);
+        c = check_case_in(s, "before", setup, teardown);
         tcase_add_test(c, at_the_start);
         tcase_add_test(c, decided_again);
         tcase_add_test(c, unplugged_and_plugged_again);
         tcase_add_test(c, others_take_memory_offline);
         tcase_add_test(c, looked_at_now_and_then);
 
-        c = check_case(s, "more at a time");
-        tcase_add_checked_fixture(c, setup, teardown);
+        c = check_case_in(s, "more at a time", setup, teardown);
         tcase_add_test(c, two_at_once);
         tcase_add_test(c, disturbed);
         tcase_add_test(c, events_are_lost);
         tcase_add_test(c, gone_before_it_is_over);
         tcase_add_test(c, without_statistics);
 
-        c = check_case(s, "out of the way");
-        tcase_add_checked_fixture(c, setup_alone, teardown_alone);
+        c = check_case_in(s, "out of the way", setup_alone, teardown_alone);
         tcase_add_test(c, allocates_nothing);
         tcase_add_test(c, looks_that_take_long);
         tcase_add_test(c, first_look_grows_old);

@@ -32,6 +32,14 @@ static inline TCase *check_case(Suite *s, const char *name) {
         return c;
 }
 
+/* The same, with what each test of it begins and ends with. */
+static inline TCase *check_case_in(Suite *s, const char *name, SFun setup, SFun teardown) {
+        TCase *c = check_case(s, name);
+
+        tcase_add_checked_fixture(c, setup, teardown);
+        return c;
+}
+
 /* Run the suite and give main() its exit status. Failures and the tally are always printed, whatever CK_VERBOSITY says;
  * a run without a single test is a failure. */
 static inline int check_run(Suite *s) {
