@@ -11,6 +11,9 @@
 
 struct bus;
 
+/* Memory goes before words about it. */
+#define BUS_EVENT_PRIORITY (SD_EVENT_PRIORITY_NORMAL + 10)
+
 /* The running system has a bus. A captured tree has none, but the one that $DBUS_SYSTEM_BUS_ADDRESS names. */
 bool bus_is_wanted(const char *root);
 

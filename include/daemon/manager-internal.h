@@ -82,8 +82,9 @@ struct manager {
         bool alerts_blind;    /* the kernel's figures cannot be used, and that was said */
         uint64_t largest_add; /* bytes of the largest hot-add that ended */
         uint64_t last_add_usec, tally_since_usec;
-        sd_event_source *uevent_source, *apply_source, *work_source;
-        sd_event_source *settle_timer, *retry_timer, *report_timer, *reconcile_timer, *state_timer, *patience_timer, *hold_timer, *hold_watch;
+        uint64_t busy_since_usec; /* events and work go first since then; 0: all others had their turn */
+        sd_event_source *uevent_source, *apply_source, *work_source, *round_source;
+        sd_event_source *retry_timer, *report_timer, *reconcile_timer, *state_timer, *patience_timer, *hold_timer, *hold_watch;
         sd_event_source *job_timer, *alert_timer;
 };
 
@@ -172,6 +173,8 @@ void manager_reserve(struct manager *m);
 
 /* The loop (manager-loop.c). */
 int manager_add_sources(struct manager *m);
+/* There is work: its turn comes. */
+void manager_wake(struct manager *m);
 /* Receive uevents from now on. */
 int manager_watch(struct manager *m);
 void manager_request_scan(struct manager *m);

@@ -108,9 +108,8 @@ static int connect_bus(struct bus *b) {
                 r = bus_add_objects(b);
         if (r >= 0)
                 r = sd_bus_start(b->bus);
-        /* Memory goes before words about it. */
         if (r >= 0)
-                r = sd_bus_attach_event(b->bus, b->event, SD_EVENT_PRIORITY_NORMAL + 10);
+                r = sd_bus_attach_event(b->bus, b->event, BUS_EVENT_PRIORITY);
         if (r >= 0)
                 r = polkit_new(b->bus, &b->polkit);
         if (r >= 0)

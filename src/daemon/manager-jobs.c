@@ -108,7 +108,7 @@ int manager_add_job(struct manager *m, const struct job_request *request, struct
         }
         manager_tell_job(m, j);
         /* Not from within the call that asked: its answer goes first. */
-        (void) sd_event_source_set_enabled(m->work_source, SD_EVENT_ON);
+        manager_wake(m);
         *ret = j;
         return 0;
 }
@@ -119,7 +119,7 @@ void manager_cancel_job(struct manager *m, struct job *j) {
         job_stop(j, JOB_CANCELLED, manager_now_usec(m));
         manager_tell_job(m, j);
         manager_wake_patience(m, 0);
-        (void) sd_event_source_set_enabled(m->work_source, SD_EVENT_ON);
+        manager_wake(m);
 }
 
 /* ---- one block after the other ------------------------------------------------------------------------------------ */
@@ -309,7 +309,7 @@ void manager_handle_job_result(struct manager *m, struct entry *e, const struct 
         }
         j->untold = true;
         note_fate(m, j, item, e, result, explained ? why : NULL);
-        (void) sd_event_source_set_enabled(m->work_source, SD_EVENT_ON);
+        manager_wake(m);
 }
 
 void manager_forget_job_block(struct manager *m, uint32_t block) {
@@ -318,7 +318,7 @@ void manager_forget_job_block(struct manager *m, uint32_t block) {
         jobs_forget_block(&m->jobs, block);
         if (m->job_busy && m->job_block == block)
                 m->job_busy = false;
-        (void) sd_event_source_set_enabled(m->work_source, SD_EVENT_ON);
+        manager_wake(m);
 }
 
 bool manager_job_is_stopping(struct manager *m) {

@@ -204,7 +204,7 @@ void manager_free(struct manager *m) {
         sd_event_source_unref(m->uevent_source);
         sd_event_source_unref(m->apply_source);
         sd_event_source_unref(m->work_source);
-        sd_event_source_unref(m->settle_timer);
+        sd_event_source_unref(m->round_source);
         sd_event_source_unref(m->retry_timer);
         sd_event_source_unref(m->report_timer);
         sd_event_source_unref(m->reconcile_timer);

@@ -13,6 +13,9 @@
 #define PROOF_TIMEOUT_MSEC 1000 /* it is there before the write that asks for it returns; a bound, not a delay */
 #define EVENT_BUDGET 512 /* events taken before others get their turn */
 #define WORK_BUDGET 64   /* blocks looked at before events get theirs */
+#define UEVENT_PRIORITY (SD_EVENT_PRIORITY_NORMAL - 10)
+#define WORK_WAIT_USEC 5000 /* work, timers and signals wait so long for events, if these do not end … */
+#define ALL_WAIT_USEC 50000 /* … and the bus so long for both */
 #define SETTLE_STEP_USEC 1000
 #define REPORT_STEP_USEC 50000
 #define PREEMPT_USEC 100000 /* most blocks are offline by then: the work is not to be in vain */
@@ -158,25 +161,64 @@ static uint64_t manager_work(struct manager *m) {
         return when == UINT64_MAX ? when : when - now;
 }
 
-static int on_work(sd_event_source *source, void *userdata) {
-        struct manager *m = userdata;
-        uint64_t delay = manager_work(m);
+/* ---- turns -------------------------------------------------------------------------------------------------------- */
 
-        if (manager_run_jobs(m) || delay == 0)
-                return 0;
-        (void) sd_event_source_set_enabled(source, SD_EVENT_OFF);
-        if (delay == UINT64_MAX)
-                return 0;
-        (void) sd_event_source_set_time_relative(m->settle_timer, delay);
-        (void) sd_event_source_set_enabled(m->settle_timer, SD_EVENT_ONESHOT);
+static void set_ranks(struct manager *m, int64_t events, int64_t work) {
+        if (m->uevent_source)
+                (void) sd_event_source_set_priority(m->uevent_source, events);
+        (void) sd_event_source_set_priority(m->work_source, work);
+}
+
+/* New memory goes before all else, but neither events nor work may go on for ever, whoever makes them: after a while they
+ * have the rank of others, among whom whoever waits longest is next. Events come down to that of work and timers first,
+ * since what they announce has to be done as well, and then both to that of the bus. */
+static void share(struct manager *m) {
+        uint64_t now = manager_now_usec(m);
+
+        if (m->busy_since_usec == 0)
+                m->busy_since_usec = now;
+        else if (now >= m->busy_since_usec + ALL_WAIT_USEC)
+                set_ranks(m, BUS_EVENT_PRIORITY, BUS_EVENT_PRIORITY);
+        else if (now >= m->busy_since_usec + WORK_WAIT_USEC)
+                set_ranks(m, SD_EVENT_PRIORITY_NORMAL, SD_EVENT_PRIORITY_NORMAL);
+}
+
+/* It has the rank of the bus: whatever waited longer has had its turn. */
+static int on_round(sd_event_source *source, void *userdata) {
+        struct manager *m = userdata;
+
+        (void) source;
+        m->busy_since_usec = 0;
+        set_ranks(m, UEVENT_PRIORITY, SD_EVENT_PRIORITY_NORMAL);
         return 0;
 }
 
-static int on_settle_timer(sd_event_source *source, uint64_t usec, void *userdata) {
-        struct manager *m = userdata;
+/* A timer and not a "defer" source: that one would always be the one that waits longest. On is now, one shot is later. */
+void manager_wake(struct manager *m) {
+        int enabled = SD_EVENT_OFF;
 
-        (void) source, (void) usec;
+        (void) sd_event_source_get_enabled(m->work_source, &enabled);
+        if (enabled == SD_EVENT_ON)
+                return;
+        (void) sd_event_source_set_time(m->work_source, 0);
         (void) sd_event_source_set_enabled(m->work_source, SD_EVENT_ON);
+}
+
+static int on_work(sd_event_source *source, uint64_t usec, void *userdata) {
+        struct manager *m = userdata;
+        uint64_t delay = manager_work(m);
+
+        (void) usec;
+        if (manager_run_jobs(m) || delay == 0) {
+                manager_wake(m);
+                share(m);
+                return 0;
+        }
+        (void) sd_event_source_set_enabled(source, SD_EVENT_OFF);
+        if (delay == UINT64_MAX)
+                return 0;
+        (void) sd_event_source_set_time_relative(source, delay);
+        (void) sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
         return 0;
 }
 
@@ -190,6 +232,7 @@ static int on_uevent(sd_event_source *source, int fd, uint32_t revents, void *us
         int r;
 
         (void) fd, (void) revents;
+        share(m);
         for (int i = 0; i < EVENT_BUDGET; i++) {
                 r = uevent_receive(m->monitor, &event);
                 if (r == 0)
@@ -213,7 +256,7 @@ static int on_apply(sd_event_source *source, int fd, uint32_t revents, void *use
         for (int i = 0; i < EVENT_BUDGET && apply_take(m->apply, &result); i++)
                 manager_handle_result(m, &result);
         if (m->todo.n || m->scan.active)
-                (void) sd_event_source_set_enabled(m->work_source, SD_EVENT_ON);
+                manager_wake(m);
         return 0;
 }
 
@@ -311,7 +354,7 @@ static int on_job_timer(sd_event_source *source, uint64_t usec, void *userdata) 
 
         (void) source, (void) usec;
         if (manager_run_jobs(m))
-                (void) sd_event_source_set_enabled(m->work_source, SD_EVENT_ON);
+                manager_wake(m);
         return 0;
 }
 
@@ -348,7 +391,7 @@ void manager_schedule_reconcile(struct manager *m) {
 
 void manager_request_scan(struct manager *m) {
         scan_request(&m->scan);
-        (void) sd_event_source_set_enabled(m->work_source, SD_EVENT_ON);
+        manager_wake(m);
 }
 
 static int on_reconcile_timer(sd_event_source *source, uint64_t usec, void *userdata) {
@@ -369,15 +412,15 @@ static int add_timer(struct manager *m, sd_event_time_handler_t handler, sd_even
 int manager_add_sources(struct manager *m) {
         int r;
 
-        r = sd_event_add_defer(m->event, &m->work_source, on_work, m);
+        r = add_timer(m, on_work, &m->work_source);
         if (r >= 0)
-                r = sd_event_source_set_enabled(m->work_source, SD_EVENT_OFF);
+                r = sd_event_add_post(m->event, &m->round_source, on_round, m);
+        if (r >= 0)
+                r = sd_event_source_set_priority(m->round_source, BUS_EVENT_PRIORITY);
         if (r >= 0)
                 r = sd_event_add_io(m->event, &m->apply_source, apply_fd(m->apply), EPOLLIN, on_apply, m);
         if (r >= 0)
                 r = sd_event_source_set_priority(m->apply_source, -15);
-        if (r >= 0)
-                r = add_timer(m, on_settle_timer, &m->settle_timer);
         if (r >= 0)
                 r = add_timer(m, on_retry_timer, &m->retry_timer);
         if (r >= 0)
@@ -420,7 +463,7 @@ int manager_watch(struct manager *m) {
         if (r >= 0)
                 r = sd_event_add_io(m->event, &m->uevent_source, uevent_monitor_fd(m->monitor), EPOLLIN, on_uevent, m);
         if (r >= 0)
-                r = sd_event_source_set_priority(m->uevent_source, -10);
+                r = sd_event_source_set_priority(m->uevent_source, UEVENT_PRIORITY);
         if (r < 0)
                 journal_print(LOG_ERR, MESSAGE_FAILED, "cannot watch for uevents: %s", strerror(-r));
         return r;

@@ -316,13 +316,13 @@ void manager_enqueue(struct manager *m, struct entry *e) {
                 return;
         if (queue_reserve(&m->todo, m->todo.n + 1) < 0) {
                 scan_request(&m->scan); /* no memory, which is what is being added: soon again */
-                (void) sd_event_source_set_enabled(m->work_source, SD_EVENT_ON);
+                manager_wake(m);
                 return;
         }
         queue_push(&m->todo, &e->block);
         e->stage = STAGE_QUEUED;
         e->next_usec = manager_now_usec(m);
-        (void) sd_event_source_set_enabled(m->work_source, SD_EVENT_ON);
+        manager_wake(m);
 }
 
 /* The kernel may offer a zone by name and refuse it all the same, or name none: then the fallback gets its turn. */
@@ -440,7 +440,7 @@ struct entry *manager_meet_block(struct manager *m, uint32_t block) {
         if (!e) {
                 journal_print(LOG_ERR, MESSAGE_FAILED, "block %" PRIu32 ": out of memory; looking again in a moment", block);
                 scan_request(&m->scan);
-                (void) sd_event_source_set_enabled(m->work_source, SD_EVENT_ON);
+                manager_wake(m);
         }
         return e;
 }
@@ -497,12 +497,11 @@ void manager_handle_event(struct manager *m, const struct uevent *event) {
                 break;
         case UEVENT_OVERFLOW:
                 m->counters.overflows++;
-                journal_print(LOG_WARNING, MESSAGE_OVERFLOW, "uevents were lost: looking at every block again");
+                if (!m->scan.requested) /* once for all that the look will meet */
+                        journal_print(LOG_WARNING, MESSAGE_OVERFLOW, "uevents were lost: looking at every block again");
                 scan_request(&m->scan);
-                (void) sd_event_source_set_enabled(m->work_source, SD_EVENT_ON);
-                /* The status counts it, also when nothing comes of it. */
-                (void) sd_event_source_set_time_relative(m->report_timer, REPORT_DELAY_USEC);
-                (void) sd_event_source_set_enabled(m->report_timer, SD_EVENT_ONESHOT);
+                manager_wake(m);
+                manager_wake_report(m); /* the status counts it, also when nothing comes of it */
                 break;
         default:
                 break;
