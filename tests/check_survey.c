@@ -71,6 +71,42 @@ START_TEST(every_block_once_and_in_order) {
 }
 END_TEST
 
+/* As the two listings say it one after the other; node 1's blocks come before node 0's, too. */
+START_TEST(listed_at_once) {
+        _cleanup_free_ uint32_t *at_once = NULL;
+        struct node_map map;
+        size_t n;
+
+        fakeroot_add_boot(f, 0, 100, 0);
+        fakeroot_add_dimm(f, "PNP0C80:01", 200, _i ? N_BLOCKS : 40, 1);
+        fakeroot_add_dimm(f, "PNP0C80:02", 5000, 50, 0);
+        list();
+        ck_assert_int_eq(survey_list(fs, 100, &at_once, &n, &map), 0);
+        ck_assert_uint_eq(n, n_indices);
+        ck_assert_mem_eq(at_once, indices, n * sizeof(*indices));
+        ck_assert_uint_eq(map.n, nodes.n);
+        for (size_t i = 0; i < map.n; i++) {
+                ck_assert_uint_eq(map.links[i].block, nodes.links[i].block);
+                ck_assert_uint_eq(map.links[i].node, nodes.links[i].node);
+                ck_assert(i == 0 || map.links[i - 1].block < map.links[i].block);
+        }
+        node_map_done(&map);
+}
+END_TEST
+
+START_TEST(few_blocks_need_no_listing_of_nodes) {
+        _cleanup_free_ uint32_t *at_once = NULL;
+        struct node_map map;
+        size_t n;
+
+        fakeroot_add_boot(f, 0, 100, 0);
+        list();
+        ck_assert_int_eq(survey_list(fs, 101, &at_once, &n, &map), 0);
+        ck_assert_uint_eq(n, 100);
+        ck_assert_uint_eq(map.n, 0);
+}
+END_TEST
+
 START_TEST(nothing_there) {
         list();
         begin(&nodes, 0);
@@ -162,6 +198,8 @@ int main(void) {
 
         tcase_add_checked_fixture(c, setup, teardown);
         tcase_add_loop_test(c, every_block_once_and_in_order, 0, 4);
+        tcase_add_loop_test(c, listed_at_once, 0, 2);
+        tcase_add_test(c, few_blocks_need_no_listing_of_nodes);
         tcase_add_test(c, nothing_there);
         tcase_add_test(c, what_is_asked_for);
         tcase_add_test(c, a_block_that_is_gone);

@@ -20,6 +20,10 @@ enum {
         SURVEY_UNLINKED = 1 << 3, /* a block without a node is no error: its nodes and zones stay unknown */
 };
 
+/* All block numbers, ascending, and the nodes of all of them (empty if there are fewer than `worth` blocks): two listings that
+ * need not wait for each other. A block that comes meanwhile may be in one of them only. Free *ret, node_map_done(ret_nodes). */
+int survey_list(const struct sysfs *fs, size_t worth, uint32_t **ret, size_t *ret_n, struct node_map *ret_nodes);
+
 struct survey;
 
 /* nodes: NULL, or the nodes of all blocks; who is not among them is looked at by itself. Both they and the indices must stay as

@@ -40,6 +40,8 @@ struct node_map {
 int sysfs_read_node_map(const struct sysfs *fs, struct node_map *ret);
 void node_map_done(struct node_map *m);
 
+/* So many at least, by the number of folders: without reading them, and only where the file system counts them. */
+bool sysfs_may_have_blocks(const struct sysfs *fs, size_t n);
 /* All block numbers, ascending (the directory's order is not numeric). Free *ret. */
 int sysfs_read_indices(const struct sysfs *fs, uint32_t **ret, size_t *ret_n);
 

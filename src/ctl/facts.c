@@ -64,7 +64,8 @@ static enum status read_indices(struct facts *f) {
         uint64_t end;
         int r;
 
-        r = sysfs_read_indices(f->fs, &f->indices, &f->n);
+        /* A few of many blocks do not need all nodes' links: see below. */
+        r = survey_list(f->fs, f->selector.kind == SELECTOR_ALL ? NODE_MAP_WORTH : SIZE_MAX, &f->indices, &f->n, &f->nodes);
         if (r < 0) {
                 complain("%s: memory blocks: cannot be listed: %s", sysfs_root(f->fs), strerror(-r));
                 return STATUS_FAILED;
@@ -97,7 +98,7 @@ enum status facts_open(struct facts *f, const char *sysroot, const char *selecto
         f->has_firmware_nodes = (f->needs & FACTS_ORIGIN) && sysfs_may_have_firmware_nodes(f->fs);
         if (s != STATUS_DONE || f->n < NODE_MAP_WORTH)
                 return s;
-        r = sysfs_read_node_map(f->fs, &f->nodes);
+        r = f->nodes.n ? 0 : sysfs_read_node_map(f->fs, &f->nodes);
         if (r < 0) {
                 complain("%s: nodes: cannot be listed: %s", sysroot, strerror(-r));
                 return STATUS_FAILED;

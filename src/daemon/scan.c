@@ -37,10 +37,8 @@ int scan_begin(struct scan *s, const struct sysfs *fs, bool first, uint64_t now)
         int r;
 
         s->begun_usec = now;
-        /* Blocks first: one that comes between the two reads has a block number but no node, and is met again. */
-        r = sysfs_read_indices(fs, &s->indices, &s->n);
-        if (r >= 0)
-                r = sysfs_read_node_map(fs, &s->nodes);
+        /* One that comes in the middle of it may have a block number but no node; it is looked at by itself. */
+        r = survey_list(fs, 0, &s->indices, &s->n, &s->nodes);
         if (r >= 0 && first) {
                 if (!sysfs_may_have_firmware_nodes(fs))
                         flags &= ~SURVEY_FIRMWARE_NODE;

@@ -11,6 +11,14 @@
 #define THREADS_MAX 8    /* beyond that they wait for each other in the kernel */
 #define THREAD_WORTH 128 /* a thread costs as much as looking at a few blocks */
 
+#define LISTING_WORTH 1024 /* blocks from which on a thread is worth it to list them */
+
+struct node_listing {
+        const struct sysfs *fs;
+        struct node_map map;
+        int error;
+};
+
 struct survey {
         const struct sysfs *fs;
         const struct node_map *nodes;
@@ -27,6 +35,40 @@ struct survey {
         size_t n_threads;
         struct survey_item room[2][AHEAD];
 };
+
+static void *list_nodes(void *userdata) {
+        struct node_listing *l = userdata;
+
+        l->error = sysfs_read_node_map(l->fs, &l->map);
+        return NULL;
+}
+
+int survey_list(const struct sysfs *fs, size_t worth, uint32_t **ret, size_t *ret_n, struct node_map *ret_nodes) {
+        struct node_listing nodes = { .fs = fs };
+        _cleanup_free_ uint32_t *indices = NULL;
+        pthread_t thread;
+        bool apart;
+        size_t n;
+        int r;
+
+        apart = sysfs_may_have_blocks(fs, MAX(worth, (size_t) LISTING_WORTH)) &&
+                pthread_create(&thread, NULL, list_nodes, &nodes) == 0;
+        r = sysfs_read_indices(fs, &indices, &n);
+        if (apart)
+                (void) pthread_join(thread, NULL);
+        else if (r >= 0 && n >= worth)
+                (void) list_nodes(&nodes);
+        if (r >= 0)
+                r = nodes.error;
+        if (r < 0) {
+                node_map_done(&nodes.map);
+                return r;
+        }
+        *ret = TAKE_PTR(indices);
+        *ret_n = n;
+        *ret_nodes = nodes.map;
+        return 0;
+}
 
 static int read_item(const struct survey *s, struct survey_item *item) {
         unsigned flags = (s->flags & SURVEY_REMOVABLE ? SYSFS_REMOVABLE : 0) | (s->flags & SURVEY_IDENTITY ? SYSFS_IDENTITY : 0);

@@ -32,19 +32,22 @@ class Guests:
     def __init__(self, place):
         here = os.path.dirname(os.path.abspath(__file__))
         sys.path.insert(0, os.path.join(here, "..", "..", "vm"))
-        from vmlib import guest, initramfs, kernel, qemu        # pylint: disable=import-outside-toplevel
+        from vmlib import guest, initramfs, kernel, packages, qemu, udev        # pylint: disable=import-outside-toplevel
         if not qemu.is_available():
             raise Skipped(f"no {qemu.BINARY} (Debian: qemu-system-x86)")
         cache = os.environ.get("MEMHP_VM_CACHE") or os.path.join(place.builddir, "tests", "vm", ".cache")
         try:
             image = kernel.obtain(cache)
-            self._software = (image, initramfs.build(image, place.builddir, cache))
-        except (kernel.NoKernel, initramfs.NoInitramfs) as error:
+            archive = initramfs.build(image, place.builddir, cache)
+            # All peers run with the same user space.
+            self._software = (image, udev.add_to(archive))
+        except (kernel.NoKernel, initramfs.NoInitramfs, packages.NoPackage) as error:
             raise Skipped(str(error)) from error
         self._guest = guest.Guest
 
-    def boot(self):
-        return self._guest(*self._software, hard_limit=600)
+    def boot(self, dimm):
+        """What describes the pages of the DIMM has to fit before any of it is online: 16 MiB for each GiB."""
+        return self._guest(*self._software, boot_memory=GIB + (dimm >> 6 if dimm > 16 * GIB else 0), hard_limit=600)
 
 
 def start_kernel(guest):
@@ -90,7 +93,7 @@ class Result:
 
 
 def trial(guests, peer, size, strain):
-    guest = guests.boot()
+    guest = guests.boot(size)
     try:
         PEERS[peer](guest)
         if strain:

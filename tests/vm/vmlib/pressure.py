@@ -13,7 +13,7 @@ import os
 import re
 import time
 
-from . import claims, initramfs, packages, udev
+from . import claims, packages, udev
 from .machine import GIB
 from .report import Failed
 
@@ -54,7 +54,7 @@ class Lab:
         self._archives = {None: guest.archive}
         self.why_no_udev = None
         try:
-            self._archives["udev"] = _with_udev(guest.archive)
+            self._archives["udev"] = udev.add_to(guest.archive)
         except packages.NoPackage as error:
             self.why_no_udev = str(error)
 
@@ -72,14 +72,6 @@ class Lab:
 
     def close(self):
         self._guest.stop()
-
-
-def _with_udev(archive):
-    cache = os.path.dirname(archive)
-    more = initramfs.Archive()
-    initramfs.add_program(more, udev.obtain(cache), "usr/bin/udevadm")
-    more.add_link("usr/bin/systemd-udevd", "udevadm")
-    return initramfs.store(more.pack(), cache, "udev-initramfs", archive)
 
 
 def _story(guest, peer):

@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import tempfile
 
-from . import packages
+from . import initramfs, packages
 
 PROGRAM = "udevadm"             # one program by two names; as systemd-udevd it is the daemon
 
@@ -38,3 +38,12 @@ def _version():
 def _resolve(version):
     shown = subprocess.run(["apt-cache", "madison", "udev"], capture_output=True, text=True, check=False).stdout
     return f"udev={version}" if re.search(rf"\|\s*{re.escape(version)}\s*\|", shown) else None
+
+
+def add_to(archive):
+    """The path of an initramfs that has udevd besides what this one has."""
+    cache = os.path.dirname(archive)
+    more = initramfs.Archive()
+    initramfs.add_program(more, obtain(cache), "usr/bin/udevadm")
+    more.add_link("usr/bin/systemd-udevd", "udevadm")
+    return initramfs.store(more.pack(), cache, "udev-initramfs", archive)
