@@ -29,7 +29,19 @@ struct bus {
         struct node_set changed_nodes; /* since then … */
         uint64_t changed_devices[(UINT16_MAX + 1) / 64]; /* … by their numbers in the registry */
         uint32_t caller_uid; /* of the method that runs */
+        unsigned n_late; /* replies that the bus did not take at once, since it last had taken all */
 };
+
+/* A bus that does not take what it is told, because others do not take it from there: what waits here is bounded. Beyond
+ * these, calls are refused; beyond BUS_UNSENT_MAX no signal is sent, and no refusal either. */
+#define BUS_UNSENT_MAX 2048
+#define BUS_UNSENT_CALLS_MAX 256 /* messages of any kind; the longest that is no method's reply lists 4096 objects */
+#define BUS_LATE_MAX 16          /* replies of methods, some megabytes each */
+
+/* Too much waits: no more work for others now. */
+bool bus_is_full(struct bus *b);
+/* A method has replied. */
+void bus_note_reply(struct bus *b);
 
 /* Every call goes through here: the arguments are checked, the caller is authorised, the arguments are checked again, since
  * time has passed, and the method runs. */

@@ -53,6 +53,8 @@ static int refuse(sd_bus_error *error, int verdict, const char *action) {
                                          "%s: you must prove who you are, and the call does not allow to ask", action);
         case -EBUSY:
                 return sd_bus_error_setf(error, SD_BUS_ERROR_LIMITS_EXCEEDED, "too many calls wait for their authorisation");
+        case -ENOBUFS:
+                return sd_bus_error_setf(error, SD_BUS_ERROR_LIMITS_EXCEEDED, "too many answers wait for somebody to take them");
         case -ETIMEDOUT:
                 return sd_bus_error_setf(error, SD_BUS_ERROR_ACCESS_DENIED, "%s: polkit does not answer", action);
         case -ENOMEM:
@@ -69,7 +71,7 @@ static void on_verdict(sd_bus_message *m, int verdict, uint32_t uid, void *userd
         int r;
 
         b->caller_uid = uid;
-        r = verdict;
+        r = verdict >= 0 && bus_is_full(b) ? -ENOBUFS : verdict; /* many may have been asked about at once */
         if (r < 0)
                 r = refuse(&error, r, method->action);
         if (r >= 0)
@@ -78,6 +80,7 @@ static void on_verdict(sd_bus_message *m, int verdict, uint32_t uid, void *userd
                 r = method->run(b, m, false, &error);
         if (r < 0 || sd_bus_error_is_set(&error))
                 (void) sd_bus_reply_method_errno(m, r, &error);
+        bus_note_reply(b);
 }
 
 int bus_dispatch(sd_bus_message *m, void *userdata, sd_bus_error *error) {

@@ -55,8 +55,8 @@ static int call(struct bus *b, struct start *start) {
 }
 
 void bus_start_unit(struct bus *b, const char *unit, uint32_t add) {
-        struct start *start = b && b->bus ? calloc(1, sizeof(*start)) : NULL;
-        int r = -ENOTCONN;
+        struct start *start = b && b->bus && !bus_is_full(b) ? calloc(1, sizeof(*start)) : NULL;
+        int r = b && b->bus ? -ENOBUFS : -ENOTCONN;
 
         if (start) {
                 start->add = add;

@@ -9,8 +9,6 @@
 #include "daemon/journal.h"
 
 #define RETRY_USEC 2000000
-/* A bus that does not read what it is told: it is told no more until it does. */
-#define UNSENT_MAX 2048
 
 static const char *bus_address(void) {
         return getenv("DBUS_SYSTEM_BUS_ADDRESS");
@@ -23,6 +21,7 @@ bool bus_is_wanted(const char *root) {
 /* ---- the connection ----------------------------------------------------------------------------------------------- */
 
 static void disconnect(struct bus *b) {
+        b->n_late = 0;
         polkit_free(b->polkit);
         b->polkit = NULL;
         b->bus = sd_bus_close_unref(b->bus);
@@ -66,6 +65,44 @@ static int on_name(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         return 0;
 }
 
+/* ---- bounds ------------------------------------------------------------------------------------------------------- */
+
+static uint64_t count_unsent(const struct bus *b) {
+        uint64_t unsent = 0;
+
+        (void) sd_bus_get_n_queued_write(b->bus, &unsent);
+        return unsent;
+}
+
+static bool may_tell(const struct bus *b) {
+        return b && b->bus && sd_bus_is_ready(b->bus) > 0 && count_unsent(b) < BUS_UNSENT_MAX;
+}
+
+bool bus_is_full(struct bus *b) {
+        uint64_t unsent = count_unsent(b);
+
+        if (unsent == 0)
+                b->n_late = 0;
+        return unsent >= BUS_UNSENT_CALLS_MAX || b->n_late >= BUS_LATE_MAX;
+}
+
+void bus_note_reply(struct bus *b) {
+        b->n_late += count_unsent(b) > 0;
+}
+
+/* Before any object is looked for: what sd-bus answers by itself, as introspection, is bounded as well. */
+static int on_message(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        struct bus *b = userdata;
+
+        if (!sd_bus_message_is_method_call(m, NULL, NULL) || !bus_is_full(b))
+                return 0;
+        if (!may_tell(b))
+                return 1; /* to be refused takes room, too */
+        return sd_bus_error_setf(error, SD_BUS_ERROR_LIMITS_EXCEEDED, "too many answers wait for somebody to take them");
+}
+
+/* ---- objects ------------------------------------------------------------------------------------------------------ */
+
 static const struct {
         const char *prefix;
         const char *interface;
@@ -104,6 +141,8 @@ static int connect_bus(struct bus *b) {
                 r = sd_bus_set_bus_client(b->bus, true);
         if (r >= 0)
                 r = sd_bus_set_watch_bind(b->bus, true);
+        if (r >= 0)
+                r = sd_bus_add_filter(b->bus, NULL, on_message, b);
         if (r >= 0)
                 r = bus_add_objects(b);
         if (r >= 0)
@@ -164,13 +203,6 @@ void bus_free(struct bus *b) {
 }
 
 /* ---- signals ------------------------------------------------------------------------------------------------------ */
-
-static bool may_tell(const struct bus *b) {
-        uint64_t unsent = 0;
-
-        return b && b->bus && sd_bus_is_ready(b->bus) > 0 &&
-               (sd_bus_get_n_queued_write(b->bus, &unsent) < 0 || unsent < UNSENT_MAX);
-}
 
 static void signal_begin(struct bus *b, const char *name, struct writer *w) {
         *w = (struct writer) {};

@@ -53,6 +53,7 @@ BUS_CONFIG = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Config
     <allow send_destination="org.freedesktop.DBus" send_interface="org.freedesktop.DBus.Monitoring"/>
   </policy>
   {polkit_user}
+  {limits}
   <includedir>{folder}/system.d</includedir>
 </busconfig>
 """
@@ -259,13 +260,13 @@ class Rig:
         self.processes.append(process)
         return process
 
-    def start_bus(self):
+    def start_bus(self, limits=""):
         try:
             pwd.getpwnam("polkitd")
             polkit_user = '<policy user="polkitd"><allow own="org.freedesktop.PolicyKit1"/></policy>'
         except KeyError:
             polkit_user = ""
-        config = self.file("bus.conf", BUS_CONFIG.format(folder=self.folder, polkit_user=polkit_user))
+        config = self.file("bus.conf", BUS_CONFIG.format(folder=self.folder, polkit_user=polkit_user, limits=limits))
         self.bus = self.start(["dbus-daemon", f"--config-file={config}", "--nofork", "--nopidfile", "--nosyslog",
                                "--print-address=1"])
         self.bus.wait_for("^unix:path=")
