@@ -56,6 +56,7 @@ struct manager {
         struct queue todo; /* uint32_t: blocks at STAGE_QUEUED, in the order of their arrival */
         struct scan scan;
         bool started;
+        bool lost_events; /* since the last look began */
         struct tally tally;
         struct adds adds;
         struct keep keep;

@@ -118,6 +118,7 @@ static void scan_work(struct manager *m) {
 
         if (!m->scan.active) {
                 evidence_expire(&m->evidence);
+                m->lost_events = false;
                 m->counters.rescans++;
                 m->last_add_usec = MAX(m->last_add_usec, m->started ? 0 : manager_now_usec(m));
                 r = scan_begin(&m->scan, m->fs, !m->started, manager_now_usec(m));

@@ -497,8 +497,9 @@ void manager_handle_event(struct manager *m, const struct uevent *event) {
                 break;
         case UEVENT_OVERFLOW:
                 m->counters.overflows++;
-                if (!m->scan.requested) /* once for all that the look will meet */
+                if (!m->lost_events) /* once for all that the next look will meet */
                         journal_print(LOG_WARNING, MESSAGE_OVERFLOW, "uevents were lost: looking at every block again");
+                m->lost_events = true;
                 scan_request(&m->scan);
                 manager_wake(m);
                 manager_wake_report(m); /* the status counts it, also when nothing comes of it */

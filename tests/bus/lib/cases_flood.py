@@ -5,6 +5,7 @@ the daemon does not grow. That every other call finds its turn is a matter of te
 import collections
 import time
 
+from .fuzz import usage
 from .rig import NOBODY, OTHER
 from .wire import Client, Failure
 
@@ -20,16 +21,6 @@ CALLS = (("/org/memhp1", "org.memhp1.Manager", "ListBlocks", "s", ["all"]),
          ("/org/memhp1", "org.memhp1.Manager", "GetTrace", "u", [0]),
          ("/org/memhp1", "org.freedesktop.DBus.Properties", "GetAll", "s", ["org.memhp1.Manager"]),
          ("/org/memhp1/block", "org.freedesktop.DBus.Introspectable", "Introspect", "", []))
-
-
-def resident(memhpd):
-    with open(f"/proc/{memhpd.process.process.pid}/statm", encoding="ascii") as f:
-        return int(f.read().split()[1]) * 4096
-
-
-def is_sanitized(memhpd):
-    with open(f"/proc/{memhpd.process.process.pid}/maps", encoding="utf-8") as f:
-        return "asan" in f.read()
 
 
 def pour(clients, calls, n):
@@ -53,8 +44,8 @@ def case_flood_nobody_reads(checks, rig):
     rig.start_bus(limits=SMALL)
     memhpd = rig.start_memhpd(setup="boot 0-4999 0")
     rig.wait_for_name("org.memhp1")
-    # The address sanitizer keeps what was given back.
-    before = resident(memhpd) + (512 * MIB if is_sanitized(memhpd) else 0)
+    before = usage(memhpd)
+    most = before.resident + BOUND + (512 * MIB if before.sanitized else 0)
     deaf = [Client(rig, uid) for uid in (NOBODY, OTHER) for _ in range(30)]
     for call in (CALLS[5], CALLS[0]):
         sent = 0
@@ -65,10 +56,9 @@ def case_flood_nobody_reads(checks, rig):
         memhpd.until(f"zone {6007 + CALLS.index(call) * 8}", "Movable")
         checks.expect(True, "memory is brought online meanwhile")
         end = time.monotonic() + 3
-        while time.monotonic() < end and resident(memhpd) < before + BOUND:
+        while time.monotonic() < end and usage(memhpd).resident < most:
             time.sleep(0.1)
-        grown = resident(memhpd) - before
-        checks.expect(grown < BOUND, f"the daemon has not grown by {BOUND // MIB} MiB", grown // MIB)
+        checks.expect(usage(memhpd).resident < most, f"the daemon has not grown by {BOUND // MIB} MiB", (before, usage(memhpd)))
     for client in deaf:
         client.close()
     for uid in (0, NOBODY):

@@ -156,15 +156,16 @@ class Client:
 
     # -- out
 
-    def send(self, destination, path, interface, member, signature="", body=(), flags=0):
-        """The serial number of the call. What the types cannot hold is the caller's to see to."""
+    def send(self, destination, path, interface, member, signature="", body=(), flags=0, kind=CALL, **more):
+        """The serial number of the call, or of another kind of message, which may have further fields. What the types cannot hold is
+        the caller's to see to."""
         self.serial += 1
         content = Writer()
         for item, value in zip(split(signature), body):
             content.put(item, value)
-        fields = {"path": path, "interface": interface, "member": member, "destination": destination, "signature": signature}
+        fields = {"path": path, "interface": interface, "member": member, "destination": destination, "signature": signature, **more}
         head = Writer()
-        head.data += struct.pack("<BBBBII", ord("l"), CALL, flags, 1, len(content.data), self.serial)
+        head.data += struct.pack("<BBBBII", ord("l"), kind, flags, 1, len(content.data), self.serial)
         head.put("a(yv)", [(code, (TYPES[name], fields[name])) for code, name in FIELDS.items() if fields.get(name)])
         head.align(8)
         self.socket.sendall(head.data + content.data)
