@@ -7,7 +7,7 @@
 #include "steps.h"
 
 /* What can go wrong between any two steps of the daemon: it is killed, a call fails, memory is unplugged. Whatever it was and
- * wherever, in the end memory is as the policy and the people want it.
+ * wherever, in the end memory is as the policy and the people want it. The same where other memory takes its place.
  *
  * Link with STEPS_WRAP */
 
@@ -234,6 +234,49 @@ START_TEST(memory_goes_between_any_two_steps) {
 }
 END_TEST
 
+/* ---- other memory comes in its place ------------------------------------------------------------------------------ */
+
+static bool replaced;
+static size_t written[2]; /* before */
+
+static int replace(void *userdata) {
+        (void) userdata;
+        if (!fakeroot_has_block(rig.f, 40) || !fakeroot_has_block(rig.f, 41))
+                return 0;
+        replaced = true;
+        fakeroot_remove(rig.f, 40, 2);
+        fakeroot_add_kmem(rig.f, "dax1.0", "Persistent Memory", 40, 2, 1);
+        for (uint32_t i = 0; i < 2; i++)
+                written[i] = fakeroot_count_writes(rig.f, 40 + i);
+        return 0;
+}
+
+/* The policy wants the one in Movable and the other offline: what was decided about the one must not meet the other, not even for
+ * a moment. */
+START_TEST(memory_is_replaced_between_any_two_steps) {
+        unsigned n = 0;
+        bool gone = true;
+
+        for (unsigned at = 1; gone; at += is_full() ? 1 : 3) {
+                prepare();
+                replaced = false;
+                steps_begin(at, replace, NULL);
+                ck_assert_int_eq(live(), 0);
+                gone = steps_end() >= at;
+                rig_settle_adds();
+                if (!is_in(40, 2, replaced ? "" : "Movable") || !is_in(34, 1, "Normal"))
+                        ck_abort_msg("step %u (%s): not as wanted; log:\n%s", at, steps_call(), rig_log());
+                for (uint32_t i = 0; replaced && i < 2; i++)
+                        if (fakeroot_count_writes(rig.f, 40 + i) != written[i])
+                                ck_abort_msg("step %u (%s): what was meant for a DIMM was written to persistent memory; log:\n%s",
+                                             at, steps_call(), rig_log());
+                n += replaced;
+                rig_teardown();
+        }
+        ck_assert_uint_gt(n, 10);
+}
+END_TEST
+
 /* ---- a reload ----------------------------------------------------------------------------------------------------- */
 
 /* The rules are the same, but in other places; and a file with errors changes nothing. */
@@ -373,6 +416,8 @@ int main(void) {
         tcase_add_loop_test(c, every_call_fails_once, 0, is_full() ? (int) N_ERRORS : 2);
         c = check_case(s, "unplugged");
         tcase_add_loop_test(c, memory_goes_between_any_two_steps, 0, sizeof(ranges) / sizeof(*ranges));
+        c = check_case(s, "replaced");
+        tcase_add_test(c, memory_is_replaced_between_any_two_steps);
         c = check_case(s, "reload");
         tcase_add_loop_test(c, reload_in_the_midst, 0, sizeof(reloads) / sizeof(*reloads));
         c = check_case(s, "date");

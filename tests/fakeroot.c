@@ -1135,6 +1135,17 @@ static struct fakeroot *find_root(const struct sysfs *fs) {
         return f;
 }
 
+/* Was it opened of a block that is gone since (remove_block())? To that, kernfs does not write any more. */
+static bool is_of_gone_block(int fd) {
+        char link[PATH_SIZE], path[PATH_SIZE];
+        ssize_t n;
+
+        format(link, "/proc/self/fd/%d", fd);
+        n = fd < 0 ? -1 : readlink(link, path, sizeof(path) - 1);
+        path[MAX(n, (ssize_t) 0)] = '\0';
+        return strstr(path, "/.gone/");
+}
+
 int __real_sysfs_write_state(const struct sysfs *fs, uint32_t index, int fd, const char *word);
 int __wrap_sysfs_write_state(const struct sysfs *fs, uint32_t index, int fd, const char *word);
 
@@ -1147,7 +1158,8 @@ int __wrap_sysfs_write_state(const struct sysfs *fs, uint32_t index, int fd, con
                 return r;
         pthread_mutex_lock(&lock);
         f = find_root(fs);
-        r = f ? do_write(f, index, word) : 0;
+        if (f)
+                r = is_of_gone_block(fd) ? -ENODEV : do_write(f, index, word);
         pthread_mutex_unlock(&lock);
         if (fakeroot_hooks.after_write)
                 fakeroot_hooks.after_write();

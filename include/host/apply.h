@@ -12,6 +12,8 @@
 
 struct apply_job {
         uint32_t block;
+        uint64_t identity;  /* of the very block that it was decided about; if another has come in its place, the outcome is GONE.
+                             * 0: whichever is there */
         enum action action; /* ACTION_LEAVE_OFFLINE: take it offline */
         uint32_t job;       /* of core/jobs.h that asked for it; 0: the policy did. Comes back with the result */
         char dax[24];       /* the dax device it belongs to, "" for others: brought online as a whole where the kernel can */

@@ -68,7 +68,9 @@ int sysfs_read_block_zones(const struct sysfs *fs, uint32_t index, struct block 
  * -ENOENT -ENODEV -EIO …. Blocks as long as the kernel likes; a signal interrupts it. fd: of sysfs_open_state(), and good for
  * one write; negative: it is opened now. */
 int sysfs_write_state(const struct sysfs *fs, uint32_t index, int fd, const char *word);
-int sysfs_open_state(const struct sysfs *fs, uint32_t index);
+/* A descriptor. What was opened stays that block's: once it is gone, a write fails with -ENODEV, whatever has come in its place.
+ * identity: the block's that is meant (sysfs_read_identity()); 0: whichever is there. -ESTALE: it is another. */
+int sysfs_open_state(const struct sysfs *fs, uint32_t index, uint64_t identity);
 
 /* kernfs numbers its inodes anew for whatever is created, so memory that comes back is not mistaken for what went. */
 int sysfs_read_identity(const struct sysfs *fs, uint32_t index, uint64_t *ret);

@@ -136,7 +136,7 @@ static void entry_set_rolled_back(struct entry *e) {
 }
 
 static void submit_offline(struct manager *m, struct entry *e, struct add *add) {
-        const struct apply_job job = { .block = e->block, .action = ACTION_LEAVE_OFFLINE };
+        const struct apply_job job = { .block = e->block, .identity = e->identity, .action = ACTION_LEAVE_OFFLINE };
 
         if (apply_submit(m->apply, &job) < 0)
                 return; /* it stays online: less than was asked for, but memory that can be used */

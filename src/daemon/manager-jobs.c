@@ -125,7 +125,7 @@ void manager_cancel_job(struct manager *m, struct job *j) {
 /* ---- one block after the other ------------------------------------------------------------------------------------ */
 
 static bool submit(struct manager *m, struct job *j, struct entry *e, enum action action) {
-        const struct apply_job job = { .block = e->block, .action = action, .job = j->id };
+        const struct apply_job job = { .block = e->block, .identity = e->identity, .action = action, .job = j->id };
 
         if (apply_submit(m->apply, &job) < 0)
                 return false;

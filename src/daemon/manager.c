@@ -112,7 +112,7 @@ static int facts_read_block(struct manager *m, struct entry *e, const struct sur
                 b = item->block;
                 r = item->error;
         } else
-                r = sysfs_read_block(m->fs, e->block, NULL, e->identity ? 0 : SYSFS_IDENTITY | SYSFS_REMOVABLE, &b);
+                r = sysfs_read_block(m->fs, e->block, NULL, (e->identity ? 0 : SYSFS_IDENTITY) | (is_new ? SYSFS_REMOVABLE : 0), &b);
         if (r == -EAGAIN && !may_still_settle(m, e, SETTLE_CAP_USEC))
                 r = sysfs_read_block_state(m->fs, e->block, &b);
         if (r < 0)
@@ -141,10 +141,10 @@ static int facts_read_block(struct manager *m, struct entry *e, const struct sur
         if (b.state == BLOCK_OFFLINE && !b.held && e->decided && e->reason == REASON_HELD)
                 e->add = 0; /* released, it is another add, decided as one */
         e->known = true;
-        if (b.identity) {
+        if (b.identity)
                 e->identity = b.identity;
+        if (is_new)
                 e->removable = b.removable;
-        }
         e->several_nodes = e->node >= 0 && node_set_next(&b.nodes, (unsigned) e->node + 1) >= 0;
         e->state = b.state;
         e->zones = b.state == BLOCK_ONLINE ? b.zones : 0;
@@ -247,7 +247,7 @@ static void entry_try_again(struct manager *m, struct entry *e, uint64_t write_u
 }
 
 static void entry_submit(struct manager *m, struct entry *e) {
-        struct apply_job job = { .block = e->block, .action = (enum action) e->action };
+        struct apply_job job = { .block = e->block, .identity = e->identity, .action = (enum action) e->action };
         int r;
 
         if (SOURCE_BIT(e->source) & SOURCES_DAX)
@@ -457,6 +457,8 @@ static void handle_add(struct manager *m, uint32_t block) {
         m->last_add_usec = manager_now_usec(m);
         if (!e->known) { /* udev's coldplug replays "add" for blocks that were there all along */
                 evidence_note_add(&m->evidence);
+                /* Before any fact: then none is of another block than the write, whatever comes in its place meanwhile. */
+                (void) sysfs_read_identity(m->fs, block, &e->identity);
                 e->arrival = ARRIVAL_HOT;
                 e->seen = m->scan.active;
                 manager_enqueue(m, e);

@@ -57,27 +57,38 @@ static void set_whole(struct apply *a, const char *dax) {
         pthread_mutex_unlock(&a->lock);
 }
 
-static int write_job(struct apply *a, const struct apply_job *job, int fd) {
+/* Has another come in the place of the block that was meant? Who cannot be seen now is not another for that. */
+static bool is_replaced(const struct apply *a, const struct apply_job *job) {
+        uint64_t identity;
+
+        return job->identity && sysfs_read_identity(a->fs, job->block, &identity) >= 0 && identity != job->identity;
+}
+
+static int write_job(struct apply *a, const struct apply_job *job, int *fd) {
         const char *word = action_to_state(job->action) ?: "offline";
         const struct sysfs *fs = a->fs;
         struct block b;
 
         /* The first block of a dax device brings all of them online; for the others there is nothing left to do. */
         if (job->dax[0] && job->action != ACTION_LEAVE_OFFLINE) {
+                if (is_replaced(a, job))
+                        return -ESTALE;
                 set_whole(a, job->dax); /* before: others look at its blocks meanwhile */
                 if (sysfs_write_dax_state(fs, job->dax, word) >= 0 && sysfs_read_block_zones(fs, job->block, &b) >= 0 &&
                     b.state == BLOCK_ONLINE)
                         return 0;
                 set_whole(a, "");
         }
-        return sysfs_write_state(fs, job->block, fd, word);
+        if (*fd < 0)
+                *fd = sysfs_open_state(fs, job->block, job->identity);
+        return *fd < 0 ? *fd : sysfs_write_state(fs, job->block, *fd, word);
 }
 
 /* Nothing but the write: to close the file and to read back is left to whoever takes the result, while the next block is at
  * the kernel. */
 static void write_item(struct apply *a, struct item *item) {
         item->start_usec = now_usec();
-        item->error = write_job(a, &item->job, item->fd);
+        item->error = write_job(a, &item->job, &item->fd);
         item->write_usec = now_usec() - item->start_usec;
 }
 
@@ -89,7 +100,8 @@ static void read_back(const struct apply *a, const struct item *item, struct app
 
         for (int i = 0; i < READ_TRIES && r < 0 && r != -ENOENT; i++)
                 r = sysfs_read_block_zones(a->fs, item->job.block, &after);
-        found = r == -ENOENT ? NULL : &after;
+        /* After it, so that what was read is known to be of this block. */
+        found = r == -ENOENT || is_replaced(a, &item->job) ? NULL : &after;
         *ret = (struct apply_result) {
                 .block = item->job.block,
                 .job = item->job.job,
@@ -255,7 +267,7 @@ static struct item *find_queued(struct apply *a, uint32_t block) {
 }
 
 /* The next job whose state is not open; false: there is none among those whose turn is near. */
-static bool find_closed(struct apply *a, uint32_t *ret) {
+static bool find_closed(struct apply *a, uint32_t *ret, uint64_t *ret_identity) {
         const struct item *item;
         bool found = false;
 
@@ -263,6 +275,7 @@ static bool find_closed(struct apply *a, uint32_t *ret) {
         for (size_t i = 0; !found && i < AHEAD && (item = queue_nth(&a->jobs, i)); i++) {
                 found = item->fd < 0 && !item->job.dax[0];
                 *ret = item->job.block;
+                *ret_identity = item->job.identity;
         }
         pthread_mutex_unlock(&a->lock);
         return found;
@@ -270,10 +283,11 @@ static bool find_closed(struct apply *a, uint32_t *ret) {
 
 /* Not with the lock held: the writer would wait for it. */
 static void open_ahead(struct apply *a) {
+        uint64_t identity;
         uint32_t block;
 
-        while (find_closed(a, &block)) {
-                _cleanup_close_ int fd = sysfs_open_state(a->fs, block);
+        while (find_closed(a, &block, &identity)) {
+                _cleanup_close_ int fd = sysfs_open_state(a->fs, block, identity);
                 struct item *item;
 
                 if (fd < 0)

@@ -328,13 +328,18 @@ int sysfs_read_block_zones(const struct sysfs *fs, uint32_t index, struct block 
 
 int sysfs_read_block(const struct sysfs *fs, uint32_t index, const struct node_map *nodes, unsigned flags,
                      struct block *ret) {
+        uint64_t identity = 0;
         char text[128];
         struct block b;
         int r;
 
-        r = sysfs_read_block_state(fs, index, &b);
+        /* First of all: should the block be replaced meanwhile, what is read is not taken for the new one's. */
+        r = flags & SYSFS_IDENTITY ? sysfs_read_identity(fs, index, &identity) : 0;
+        if (r >= 0)
+                r = sysfs_read_block_state(fs, index, &b);
         if (r < 0)
                 return r;
+        b.identity = identity;
         if (nodes && b.state == BLOCK_ONLINE) /* an offline one may be newer than the map */
                 node_map_get(nodes, index, &b.nodes);
         else { /* also where there are no nodes: a captured tree may have the links without what they point to */
@@ -351,11 +356,6 @@ int sysfs_read_block(const struct sysfs *fs, uint32_t index, const struct node_m
         r = read_zones(fs, &b);
         if (r < 0)
                 return r;
-        if (flags & SYSFS_IDENTITY) {
-                r = sysfs_read_identity(fs, index, &b.identity);
-                if (r < 0)
-                        return r;
-        }
         if (flags & SYSFS_REMOVABLE) {
                 r = read_block_attribute(fs, index, "removable", text, sizeof(text));
                 if (r < 0 && r != -ENOENT)
@@ -381,13 +381,21 @@ int sysfs_attribute_write(int dir_fd, const char *path, const char *word) {
         return fd < 0 ? -errno : write_word(fd, word);
 }
 
-int sysfs_open_state(const struct sysfs *fs, uint32_t index) {
+int sysfs_open_state(const struct sysfs *fs, uint32_t index, uint64_t identity) {
+        _cleanup_close_ int fd = -1;
         char path[ATTRIBUTE_PATH_MAX];
-        int fd;
+        uint64_t found = identity;
+        int r;
 
         attribute_path(path, index, "state");
         fd = openat(fs->memory_fd, path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
-        return fd < 0 ? -errno : fd;
+        if (fd < 0)
+                return -errno;
+        /* In this order: whoever comes in between changes the identity, but not what was opened. */
+        r = identity ? sysfs_read_identity(fs, index, &found) : 0;
+        if (r < 0)
+                return r;
+        return found != identity ? -ESTALE : TAKE_FD(fd);
 }
 
 int sysfs_write_state(const struct sysfs *fs, uint32_t index, int fd, const char *word) {
