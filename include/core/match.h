@@ -2,7 +2,7 @@
 #pragma once
 
 /* The conditions of a rule: which blocks it is about. Pure. To add a condition: here, its row in match.c, and its key in
- * host/conf.c. */
+ * host/conf-rules.c. */
 
 #include "core/block.h"
 #include "core/parse.h"

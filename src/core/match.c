@@ -80,75 +80,6 @@ static inline bool match_tier(const struct match *m, const struct match_subject 
         return m->tiers.n == 0 || (s->block->tier >= 0 && ranges_contain(&m->tiers, (uint64_t) s->block->tier));
 }
 
-static const char *const keys[_MATCH_MAX] = {
-        [MATCH_SOURCE] = "source",
-        [MATCH_NODE] = "node",
-        [MATCH_ADDRESS] = "address",
-        [MATCH_SIZE] = "size",
-        [MATCH_DEVICE] = "device",
-        [MATCH_PLATFORM] = "platform",
-        [MATCH_TIER] = "tier",
-};
-
-const char *match_key_to_string(enum match_key k) {
-        return k >= 0 && k < _MATCH_MAX ? keys[k] : NULL;
-}
-
-enum match_key match_key_from_string(const char *s) {
-        for (enum match_key k = 0; k < _MATCH_MAX; k++)
-                if (strcmp(keys[k], s) == 0)
-                        return k;
-        return _MATCH_INVALID;
-}
-
-unsigned match_held(const struct match *m, const struct block *b, platform_mask platforms) {
-        struct match_subject s;
-
-        match_subject_init(&s, b, platforms);
-        return (m->sources && match_source(m, &s) ? MATCH_BIT(MATCH_SOURCE) : 0) |
-               (m->nodes.n && match_node(m, &s) ? MATCH_BIT(MATCH_NODE) : 0) |
-               (m->addresses.n && match_address(m, &s) ? MATCH_BIT(MATCH_ADDRESS) : 0) |
-               (m->sizes.n && match_size(m, &s) ? MATCH_BIT(MATCH_SIZE) : 0) |
-               (m->n_devices && match_device(m, &s) ? MATCH_BIT(MATCH_DEVICE) : 0) |
-               (m->platforms && match_platform(m, &s) ? MATCH_BIT(MATCH_PLATFORM) : 0) |
-               (m->tiers.n && match_tier(m, &s) ? MATCH_BIT(MATCH_TIER) : 0);
-}
-
-bool match_subject(const struct match *m, const struct match_subject *s, enum match_key *ret_failed) {
-        enum match_key failed;
-
-        if (!match_source(m, s))
-                failed = MATCH_SOURCE;
-        else if (!match_node(m, s))
-                failed = MATCH_NODE;
-        else if (!match_address(m, s))
-                failed = MATCH_ADDRESS;
-        else if (!match_size(m, s))
-                failed = MATCH_SIZE;
-        else if (!match_device(m, s))
-                failed = MATCH_DEVICE;
-        else if (!match_platform(m, s))
-                failed = MATCH_PLATFORM;
-        else if (!match_tier(m, s))
-                failed = MATCH_TIER;
-        else
-                return true;
-        if (ret_failed)
-                *ret_failed = failed;
-        return false;
-}
-
-bool match_may_hide(const struct match *m, const struct match_subject *s) {
-        return !match_source(m, s) && match_node(m, s) && match_address(m, s) && match_platform(m, s) && match_tier(m, s);
-}
-
-bool match_block(const struct match *m, const struct block *b, platform_mask platforms, enum match_key *ret_failed) {
-        struct match_subject s;
-
-        match_subject_init(&s, b, platforms);
-        return match_subject(m, &s, ret_failed);
-}
-
 /* ---- does one match all that another does? ------------------------------------------------------------------------ */
 
 /* Several ranges may cover one together. */
@@ -211,8 +142,65 @@ static bool devices_cover(const struct match *a, const struct match *b) {
         return b->n_devices > 0;
 }
 
+/* ---- the conditions ----------------------------------------------------------------------------------------------- */
+
+/* In the order in which they are asked: key, its word, whether it is about what hangs on the source, whether m has one, whether
+ * that of a covers that of b. To add one: its row, and match_WORD() above. */
+#define EACH_CONDITION(ROW)                                                                            \
+        ROW(SOURCE, source, true, m->sources != 0, masks_cover(a->sources, b->sources))                \
+        ROW(NODE, node, false, m->nodes.n > 0, ranges_cover(&a->nodes, &b->nodes))                     \
+        ROW(ADDRESS, address, false, m->addresses.n > 0, addresses_cover(&a->addresses, &b->addresses)) \
+        ROW(SIZE, size, true, m->sizes.n > 0, ranges_cover(&a->sizes, &b->sizes))                      \
+        ROW(DEVICE, device, true, m->n_devices > 0, devices_cover(a, b))                               \
+        ROW(PLATFORM, platform, false, m->platforms != 0, masks_cover(a->platforms, b->platforms))     \
+        ROW(TIER, tier, false, m->tiers.n > 0, ranges_cover(&a->tiers, &b->tiers))
+
+const char *match_key_to_string(enum match_key k) {
+#define NAME(key, word, by_source, has, covers) [MATCH_##key] = #word,
+        static const char *const names[_MATCH_MAX] = { EACH_CONDITION(NAME) };
+
+        return k >= 0 && k < _MATCH_MAX ? names[k] : NULL;
+}
+
+enum match_key match_key_from_string(const char *s) {
+        for (enum match_key k = 0; k < _MATCH_MAX; k++)
+                if (strcmp(match_key_to_string(k), s) == 0)
+                        return k;
+        return _MATCH_INVALID;
+}
+
+unsigned match_held(const struct match *m, const struct block *b, platform_mask platforms) {
+#define HELD(key, word, by_source, has, covers) | ((has) && match_##word(m, &s) ? MATCH_BIT(MATCH_##key) : 0)
+        struct match_subject s;
+
+        match_subject_init(&s, b, platforms);
+        return 0 EACH_CONDITION(HELD);
+}
+
+bool match_subject(const struct match *m, const struct match_subject *s, enum match_key *ret_failed) {
+#define ASK(key, word, by_source, has, covers)     \
+        if (!match_##word(m, s)) {                 \
+                if (ret_failed)                    \
+                        *ret_failed = MATCH_##key; \
+                return false;                      \
+        }
+        EACH_CONDITION(ASK)
+        return true;
+}
+
+bool match_may_hide(const struct match *m, const struct match_subject *s) {
+#define APART(key, word, by_source, has, covers) && ((by_source) || match_##word(m, s))
+        return !match_source(m, s) EACH_CONDITION(APART);
+}
+
+bool match_block(const struct match *m, const struct block *b, platform_mask platforms, enum match_key *ret_failed) {
+        struct match_subject s;
+
+        match_subject_init(&s, b, platforms);
+        return match_subject(m, &s, ret_failed);
+}
+
 bool match_covers(const struct match *a, const struct match *b) {
-        return masks_cover(a->sources, b->sources) && ranges_cover(&a->nodes, &b->nodes) &&
-               addresses_cover(&a->addresses, &b->addresses) && ranges_cover(&a->sizes, &b->sizes) && devices_cover(a, b) &&
-               masks_cover(a->platforms, b->platforms) && ranges_cover(&a->tiers, &b->tiers);
+#define COVERS(key, word, by_source, has, covers) && (covers)
+        return true EACH_CONDITION(COVERS);
 }
