@@ -82,7 +82,9 @@ static inline void generate_match(struct prng *p, struct match *ret) {
         generate_ranges(p, 16, BLOCK_SIZE, &m.sizes);
         generate_ranges(p, 4, 1, &m.tiers);
         if (prng_below(p, 4) == 0)
-                m.platforms = 1 + prng_below(p, (1u << _PLATFORM_MAX) - 1);
+                m.platforms = 1 + prng_below(p, (1u << PLATFORM_X86) - 1);
+        if (prng_below(p, 8) == 0)
+                m.architectures = (1 + prng_below(p, 7)) << PLATFORM_X86;
         if (prng_below(p, 4) == 0) {
                 size_t n = 1 + prng_below(p, 3);
 
@@ -142,6 +144,8 @@ static inline int first_failed(const struct match *m, const struct block *b, pla
                 return MATCH_PLATFORM;
         if (m->tiers.n > 0 && (b->tier < 0 || !inside_one(&m->tiers, (uint64_t) b->tier, (uint64_t) b->tier)))
                 return MATCH_TIER;
+        if (m->architectures && !(m->architectures & platforms))
+                return MATCH_ARCHITECTURE;
         return -1;
 }
 

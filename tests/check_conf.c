@@ -287,7 +287,8 @@ START_TEST(test_conditions) {
                                     "{ match = { source = \"dimm\"; node = \"1-3\"; address = \"4G-8G,16G-\"; size = \"16G-32G\";"
                                     " device = [ \"PNP0C80:*\", \"dax[0-3].0\" ]; platform = [ \"vm\", \"zvm\" ]; tier = \"4-\"; };"
                                     " action = \"online_movable\"; },\n"
-                                    "{ match = { device = \"dax0.0\"; tier = 4; platform = \"baremetal\"; }; action = \"online\"; } );");
+                                    "{ match = { device = \"dax0.0\"; tier = 4; platform = \"baremetal\";"
+                                    " architecture = [ \"arm64\", \"x86_64\" ]; }; action = \"online\"; } );");
         const struct match *m;
 
         ck_assert_uint_eq(l.problems.n, 0);
@@ -311,6 +312,7 @@ START_TEST(test_conditions) {
         ck_assert_str_eq(m->devices[0], "dax0.0");
         ck_assert_uint_eq(m->tiers.items[0].last, 4);
         ck_assert_uint_eq(m->platforms, PLATFORM_BIT(PLATFORM_BAREMETAL));
+        ck_assert_uint_eq(m->architectures, PLATFORM_BIT(PLATFORM_ARM64) | PLATFORM_BIT(PLATFORM_X86_64));
         done(&l);
 }
 END_TEST
@@ -581,6 +583,10 @@ static const struct {
         { MATCH("device = 7;"), 2, "match.device: expected a device or a pattern in quotes" },
         { MATCH("platform = \"bare-metal\";"), 2, "match.platform: \"bare-metal\" is not a platform; did you mean \"baremetal\"?" },
         { MATCH("platform = [ \"vm\", \"KVM\" ];"), 2, "match.platform: \"KVM\" is not a platform" },
+        { MATCH("platform = \"s390x\";"), 2, "match.platform: \"s390x\" is not a platform" },
+        { MATCH("architecture = \"amd64\";"), 2, "match.architecture: \"amd64\" is not an architecture; did you mean \"arm64\"? Known are x86, x86-64," },
+        { MATCH("architecture = [ \"kvm\" ];"), 2, "match.architecture: \"kvm\" is not an architecture" },
+        { MATCH("architecture = 64;"), 2, "match.architecture: expected an architecture in quotes" },
         { MATCH("tier = \"fast\";"), 2, "match.tier: \"fast\" is not of the form \"4-\"" },
         { MATCH("tier = 40000;"), 2, "match.tier: \"40000\" is out of range (0 to 32767)" },
         /* figures, and where they belong */

@@ -11,7 +11,7 @@
 struct written {
         source_mask sources;
         const char *nodes, *addresses, *sizes, *device, *tiers;
-        platform_mask platforms;
+        platform_mask platforms, architectures;
 };
 
 static void parse_into(const char *text, enum ranges_form form, struct ranges *ret) {
@@ -20,7 +20,7 @@ static void parse_into(const char *text, enum ranges_form form, struct ranges *r
 }
 
 static void read_match(const struct written *w, struct match *ret) {
-        struct match m = { .sources = w->sources, .platforms = w->platforms };
+        struct match m = { .sources = w->sources, .platforms = w->platforms, .architectures = w->architectures };
 
         parse_into(w->nodes, RANGES_NUMBERS, &m.nodes);
         parse_into(w->addresses, RANGES_SIZES, &m.addresses);
@@ -101,6 +101,13 @@ static const struct {
         { { .tiers = "4-" }, SOURCE_CXL, "0", 0, 0, "", 3, 0, MATCH_TIER },
         { { .tiers = "0-" }, SOURCE_CXL, "0", 0, 0, "", -1, 0, MATCH_TIER }, /* unknown */
 
+        { { .architectures = PLATFORM_BIT(PLATFORM_S390X) | PLATFORM_BIT(PLATFORM_ARM64) }, SOURCE_DIMM, "0", 0, 0, "", -1,
+          PLATFORM_BIT(PLATFORM_VM) | PLATFORM_BIT(PLATFORM_ARM64), -1 },
+        { { .architectures = PLATFORM_BIT(PLATFORM_S390X) }, SOURCE_DIMM, "0", 0, 0, "", -1,
+          PLATFORM_BIT(PLATFORM_VM) | PLATFORM_BIT(PLATFORM_ARM64), MATCH_ARCHITECTURE },
+        { { .architectures = PLATFORM_BIT(PLATFORM_S390X) }, SOURCE_DIMM, "0", 0, 0, "", -1, PLATFORM_BIT(PLATFORM_VM),
+          MATCH_ARCHITECTURE }, /* unknown */
+
         { { .sources = BIT(DIMM), .nodes = "1" }, SOURCE_PMEM, "2", 0, 0, "", -1, 0, MATCH_SOURCE }, /* the first is named */
         { { .sources = BIT(DIMM), .nodes = "1", .addresses = "4G-", .sizes = "1G-", .device = "P*", .tiers = "4",
             .platforms = PLATFORM_BIT(PLATFORM_VM) },
@@ -171,7 +178,8 @@ START_TEST(test_unknown) {
                 m.sources |= m.sources ? BIT(UNKNOWN) : 0; /* which is a word for a source, and may be asked for */
                 ranges_done(&m.addresses);
                 CHECK(match_block(&m, &b, 0, NULL) ==
-                      (m.nodes.n == 0 && m.sizes.n == 0 && m.n_devices == 0 && m.platforms == 0 && m.tiers.n == 0));
+                      (m.nodes.n == 0 && m.sizes.n == 0 && m.n_devices == 0 && m.platforms == 0 &&
+                       m.architectures == 0 && m.tiers.n == 0));
                 match_done(&m);
         }
 }
@@ -233,6 +241,8 @@ static const struct {
         { { .device = "*" }, {}, false },
         { { .platforms = PLATFORM_BIT(PLATFORM_VM) }, { .platforms = PLATFORM_BIT(PLATFORM_VM) }, true },
         { { .platforms = PLATFORM_BIT(PLATFORM_VM) }, {}, false },
+        { { .architectures = PLATFORM_BIT(PLATFORM_ARM64) }, { .architectures = PLATFORM_BIT(PLATFORM_ARM64) }, true },
+        { { .architectures = PLATFORM_BIT(PLATFORM_ARM64) }, { .platforms = PLATFORM_BIT(PLATFORM_VM) }, false },
         { { .tiers = "2-" }, { .tiers = "4-5" }, true },
         { { .tiers = "2-4" }, { .tiers = "4-5" }, false },
         { { .sources = BIT(DIMM) }, { .sources = BIT(DIMM), .nodes = "1", .tiers = "3", .sizes = "1G" }, true },
@@ -256,6 +266,7 @@ START_TEST(test_words) {
         ck_assert_str_eq(match_key_to_string(MATCH_SOURCE), "source");
         ck_assert_str_eq(match_key_to_string(MATCH_NODE), "node");
         ck_assert_str_eq(match_key_to_string(MATCH_TIER), "tier");
+        ck_assert_str_eq(match_key_to_string(MATCH_ARCHITECTURE), "architecture");
         ck_assert_ptr_null(match_key_to_string(_MATCH_MAX));
         ck_assert_ptr_null(match_key_to_string(_MATCH_INVALID));
         ck_assert_int_eq(_MATCH_INVALID, -EINVAL);

@@ -43,6 +43,7 @@ static const struct {
         { "vm", BIT(VM) | BIT(OTHER) },        /* our words are not ids of kinds */
         { "baremetal", BIT(VM) | BIT(OTHER) },
         { "container", BIT(VM) | BIT(OTHER) },
+        { "x86-64", BIT(VM) | BIT(OTHER) },
         { "lxc", BIT(CONTAINER) },
         { "docker", BIT(CONTAINER) },
         { "podman", BIT(CONTAINER) },
@@ -55,11 +56,32 @@ START_TEST(test_ids) {
 }
 END_TEST
 
+/* Of uname -m, and systemd's. */
+START_TEST(test_architectures) {
+        static const struct {
+                const char *machine;
+                enum platform architecture;
+        } machines[] = {
+                { "x86_64", PLATFORM_X86_64 },   { "x86-64", PLATFORM_X86_64 }, { "i686", PLATFORM_X86 },
+                { "aarch64", PLATFORM_ARM64 },   { "armv7l", PLATFORM_ARM },    { "ppc64le", PLATFORM_PPC64_LE },
+                { "ppc64", PLATFORM_PPC64 },     { "s390x", PLATFORM_S390X },   { "riscv64", PLATFORM_RISCV64 },
+                { "loongarch64", PLATFORM_LOONGARCH64 }, { "", _PLATFORM_INVALID }, { "kvm", _PLATFORM_INVALID },
+                { "vm", _PLATFORM_INVALID },     { "amd64", _PLATFORM_INVALID },
+        };
+
+        for (size_t i = 0; i < ARRAY_SIZE(machines); i++)
+                ck_assert_int_eq(architecture_from_machine(machines[i].machine), machines[i].architecture);
+        ck_assert(!platform_is_architecture(PLATFORM_OTHER) && !platform_is_architecture(_PLATFORM_INVALID));
+        ck_assert(platform_is_architecture(PLATFORM_X86) && platform_is_architecture(PLATFORM_LOONGARCH64));
+}
+END_TEST
+
 int main(void) {
         Suite *s = suite_create("platform");
         TCase *c = check_case(s, "platform");
 
         tcase_add_test(c, test_words);
         tcase_add_loop_test(c, test_ids, 0, ARRAY_SIZE(rows));
+        tcase_add_test(c, test_architectures);
         return check_run(s);
 }

@@ -586,6 +586,20 @@ START_TEST(platform_of_a_capture) {
 }
 END_TEST
 
+START_TEST(architecture_of_a_capture) {
+        char machine[MACHINE_NAME_MAX] = "x";
+
+        platform_read_machine(fs, machine);
+        ck_assert_str_eq(machine, "");
+        fakeroot_write(f, "MANIFEST", "kernel 6.1\narchitecture ppc64le\n");
+        platform_read_machine(fs, machine);
+        ck_assert_str_eq(machine, "ppc64le");
+        ck_assert_uint_eq(platform_read(fs), PLATFORM_BIT(PLATFORM_PPC64_LE));
+        fakeroot_write(f, "MANIFEST", "kernel 6.1\narchitecture vax\n");
+        ck_assert_uint_eq(platform_read(fs), 0);
+}
+END_TEST
+
 START_TEST(page_size_of_a_capture) {
         ck_assert_uint_eq(surroundings_page_size(fs), 4096);
         fakeroot_write(f, "MANIFEST", "kernel 6.1\npage_size 65536\n");
@@ -664,6 +678,7 @@ int main(void) {
         tcase_add_test(c, tiers_of_nodes);
         tcase_add_loop_test(c, platform_of_a_capture, 0, ARRAY_SIZE(platform_rows));
         tcase_add_test(c, page_size_of_a_capture);
+        tcase_add_test(c, architecture_of_a_capture);
         tcase_add_test(c, totals_of_zones);
         c = check_case_in(s, "text", setup, teardown);
         tcase_add_loop_test(c, text_is_read_whole, 0, ARRAY_SIZE(text_sizes));

@@ -16,6 +16,7 @@ enum match_key {
         MATCH_DEVICE,
         MATCH_PLATFORM,
         MATCH_TIER,
+        MATCH_ARCHITECTURE,
         _MATCH_MAX,
         _MATCH_INVALID = -22,
 };
@@ -33,6 +34,7 @@ struct match {
         size_t n_devices;
         platform_mask platforms;
         struct ranges tiers;      /* memory tiers */
+        platform_mask architectures;
 };
 
 void match_done(struct match *m);

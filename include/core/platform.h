@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* What kind of machine this is, in the words of systemd-detect-virt(1). Pure; host/platform.h finds out. */
+/* What kind of machine this is, in the words of systemd-detect-virt(1), and what it is built of, in those of
+ * ConditionArchitecture= in systemd.unit(5). Pure; host/platform.h finds out. */
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -9,7 +10,7 @@
 
 #include "core/macro.h"
 
-/* Names of one machine: "vm" and "kvm" hold at once, and in a container on it "container", too. */
+/* Names of one machine: "vm", "kvm" and "x86-64" hold at once, and in a container on it "container", too. */
 enum platform {
         PLATFORM_BAREMETAL,
         PLATFORM_VM,
@@ -24,6 +25,15 @@ enum platform {
         PLATFORM_ZVM,
         PLATFORM_AMAZON,
         PLATFORM_OTHER, /* a virtual machine of another kind */
+        PLATFORM_X86, /* the first architecture; all from here on are such */
+        PLATFORM_X86_64,
+        PLATFORM_ARM,
+        PLATFORM_ARM64,
+        PLATFORM_PPC64,
+        PLATFORM_PPC64_LE,
+        PLATFORM_S390X,
+        PLATFORM_RISCV64,
+        PLATFORM_LOONGARCH64,
         _PLATFORM_MAX,
         _PLATFORM_INVALID = -22,
 };
@@ -33,6 +43,13 @@ typedef uint32_t platform_mask;
 
 const char *platform_to_string(enum platform p) _const_;
 enum platform platform_from_string(const char *s) _pure_;
+
+static inline bool platform_is_architecture(enum platform p) {
+        return p >= PLATFORM_X86;
+}
+
+/* What uname -m prints, "aarch64" for arm64, or systemd's word; _PLATFORM_INVALID: none that is known. */
+enum platform architecture_from_machine(const char *machine) _pure_;
 
 /* An id of systemd-detect-virt ("none", "kvm", "lxc", …) to all the names that hold; 0: unknown. */
 platform_mask platforms_from_id(const char *id) _pure_;

@@ -8,3 +8,7 @@
 #include "host/sysfs.h"
 
 platform_mask platform_read(const struct sysfs *fs);
+
+#define MACHINE_NAME_MAX 65 /* with NUL, as utsname's */
+/* As uname -m prints it, of a capture as it was there; "": unknown. */
+void platform_read_machine(const struct sysfs *fs, char ret[static MACHINE_NAME_MAX]);

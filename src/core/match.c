@@ -76,6 +76,10 @@ static inline bool match_platform(const struct match *m, const struct match_subj
         return !m->platforms || (m->platforms & s->platforms);
 }
 
+static inline bool match_architecture(const struct match *m, const struct match_subject *s) {
+        return !m->architectures || (m->architectures & s->platforms);
+}
+
 static inline bool match_tier(const struct match *m, const struct match_subject *s) {
         return m->tiers.n == 0 || (s->block->tier >= 0 && ranges_contain(&m->tiers, (uint64_t) s->block->tier));
 }
@@ -153,7 +157,8 @@ static bool devices_cover(const struct match *a, const struct match *b) {
         ROW(SIZE, size, true, m->sizes.n > 0, ranges_cover(&a->sizes, &b->sizes))                      \
         ROW(DEVICE, device, true, m->n_devices > 0, devices_cover(a, b))                               \
         ROW(PLATFORM, platform, false, m->platforms != 0, masks_cover(a->platforms, b->platforms))     \
-        ROW(TIER, tier, false, m->tiers.n > 0, ranges_cover(&a->tiers, &b->tiers))
+        ROW(TIER, tier, false, m->tiers.n > 0, ranges_cover(&a->tiers, &b->tiers))                     \
+        ROW(ARCHITECTURE, architecture, false, m->architectures != 0, masks_cover(a->architectures, b->architectures))
 
 const char *match_key_to_string(enum match_key k) {
 #define NAME(key, word, by_source, has, covers) [MATCH_##key] = #word,

@@ -6,6 +6,8 @@
 #include <fnmatch.h>
 #include <string.h>
 
+#include "core/platform.h"
+
 enum verdict { NO, MAYBE, YES };
 
 enum operator { OP_MATCH, OP_NOMATCH, OP_ASSIGN };
@@ -224,14 +226,7 @@ static const char *property_value(const struct udev_event *e, const char *name) 
 
 /* systemd's names of architectures. */
 static const char *architecture_value(const char *machine) {
-        static const char *const names[][2] = {
-                { "x86_64", "x86-64" }, { "i686", "x86" }, { "aarch64", "arm64" }, { "ppc64le", "ppc64-le" },
-        };
-
-        for (size_t i = 0; machine && i < ARRAY_SIZE(names); i++)
-                if (strcmp(names[i][0], machine) == 0)
-                        return names[i][1];
-        return machine;
+        return machine ? platform_to_string(architecture_from_machine(machine)) ?: machine : NULL;
 }
 
 /* Programs that are known: uname tells the machine. */

@@ -11,18 +11,23 @@ static char *format_condition(const json_t *basis, const char *key) {
         const json_t *facts = json_object_get(basis, "facts"), *value = json_object_get(facts, key);
         char size[FORMAT_SIZE_MAX];
 
-        if (strcmp(key, "platform") == 0) {
+        if (strcmp(key, "platform") == 0 || strcmp(key, "architecture") == 0) {
+                const bool architectures = strcmp(key, "architecture") == 0;
                 _cleanup_free_ char *words = format_text("%s", "");
                 json_t *word;
                 size_t i;
 
                 json_array_foreach(json_object_get(basis, "platforms"), i, word) {
-                        char *longer = format_text("%s%s%s", words, i ? "," : "", json_string_value(word) ?: "?");
+                        const char *text = json_string_value(word) ?: "?";
+                        char *longer;
 
+                        if (platform_is_architecture(platform_from_string(text)) != architectures)
+                                continue;
+                        longer = format_text("%s%s%s", words, *words ? "," : "", text);
                         free(words);
                         words = longer;
                 }
-                return format_text("platform is %s", *words ? words : "unknown");
+                return format_text("%s is %s", key, *words ? words : "unknown");
         }
         if (strcmp(key, "address") == 0 && json_is_integer(value))
                 return format_text("address is 0x%" PRIx64, (uint64_t) json_integer_value(value));

@@ -61,17 +61,37 @@ static void load_match_source(struct loader *l, const config_setting_t *s, void 
         each_string(l, s, "match.source", "a source in quotes", take_source, target);
 }
 
+static void unknown_platform(struct loader *l, const config_setting_t *s, const char *key, const char *text, const char *what,
+                             bool architectures) {
+        const char *known[_PLATFORM_MAX];
+        size_t n = 0;
+
+        for (enum platform p = 0; p < _PLATFORM_MAX; p++)
+                if (platform_is_architecture(p) == architectures)
+                        known[n++] = platform_to_string(p);
+        conf_unknown_word(l, s, key, text, what, known, n);
+}
+
 static void take_platform(struct loader *l, const config_setting_t *s, const char *text, struct match *m) {
         enum platform platform = platform_from_string(text);
-        const char *known[_PLATFORM_MAX];
 
-        if (platform >= 0) {
+        if (platform >= 0 && !platform_is_architecture(platform))
                 m->platforms |= PLATFORM_BIT(platform);
-                return;
-        }
-        for (int i = 0; i < _PLATFORM_MAX; i++)
-                known[i] = platform_to_string((enum platform) i);
-        conf_unknown_word(l, s, "match.platform", text, "a platform", known, _PLATFORM_MAX);
+        else
+                unknown_platform(l, s, "match.platform", text, "a platform", false);
+}
+
+static void take_architecture(struct loader *l, const config_setting_t *s, const char *text, struct match *m) {
+        enum platform architecture = architecture_from_machine(text);
+
+        if (architecture >= 0)
+                m->architectures |= PLATFORM_BIT(architecture);
+        else
+                unknown_platform(l, s, "match.architecture", text, "an architecture", true);
+}
+
+static void load_match_architecture(struct loader *l, const config_setting_t *s, void *target) {
+        each_string(l, s, "match.architecture", "an architecture in quotes", take_architecture, target);
 }
 
 static void load_match_platform(struct loader *l, const config_setting_t *s, void *target) {
@@ -186,6 +206,7 @@ static void load_rule_match(struct loader *l, const config_setting_t *s, void *t
                 { "device", load_match_device },
                 { "platform", load_match_platform },
                 { "tier", load_match_tier },
+                { "architecture", load_match_architecture },
         };
         struct rule *r = target;
 

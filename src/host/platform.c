@@ -2,6 +2,7 @@
 #include "host/platform.h"
 
 #include <string.h>
+#include <sys/utsname.h>
 
 #if defined(__x86_64__) || defined(__i386__)
 #include <cpuid.h>
@@ -55,6 +56,25 @@ static const char *id_from_firmware(const struct sysfs *fs) {
         return vendor[0] ? "none" : "";
 }
 
+void platform_read_machine(const struct sysfs *fs, char ret[static MACHINE_NAME_MAX]) {
+        struct utsname name;
+
+        *ret = '\0';
+        if (strcmp(sysfs_root(fs), "/") != 0)
+                (void) sysfs_read_capture_word(fs, "architecture", ret, MACHINE_NAME_MAX);
+        else if (uname(&name) == 0)
+                snprintf(ret, MACHINE_NAME_MAX, "%s", name.machine);
+}
+
+static platform_mask read_architecture(const struct sysfs *fs) {
+        char machine[MACHINE_NAME_MAX];
+        enum platform p;
+
+        platform_read_machine(fs, machine);
+        p = architecture_from_machine(machine);
+        return p < 0 ? 0 : PLATFORM_BIT(p);
+}
+
 platform_mask platform_read(const struct sysfs *fs) {
         char hypervisor[FIRMWARE_NAME_MAX];
         const char *id = "";
@@ -72,5 +92,5 @@ platform_mask platform_read(const struct sysfs *fs) {
                 id = "xen";
         if (!*id && sysfs_read_machine(fs) == MACHINE_DLPAR)
                 id = "powervm";
-        return platforms_from_id(id);
+        return platforms_from_id(id) | read_architecture(fs);
 }

@@ -3,9 +3,9 @@
 
 #include <errno.h>
 #include <string.h>
-#include <sys/utsname.h>
 
 #include "host/overlay.h"
+#include "host/platform.h"
 
 /* The last ones are links to their neighbours on most systems: a name that was seen is not seen again. */
 static const char *const rules_dirs[] = {
@@ -154,18 +154,14 @@ static int read_units(struct search *s, const char *root) {
 }
 
 int rivals_find(const struct sysfs *fs, struct rivals *ret) {
-        char vendor[FIRMWARE_NAME_MAX], product[FIRMWARE_NAME_MAX], architecture[FIRMWARE_NAME_MAX] = "";
+        char vendor[FIRMWARE_NAME_MAX], product[FIRMWARE_NAME_MAX], architecture[MACHINE_NAME_MAX];
         const char *root = sysfs_root(fs);
         struct search s = { .rivals = ret };
-        struct utsname name;
         int r;
 
         *ret = (struct rivals) {};
         sysfs_read_firmware_names(fs, vendor, product);
-        if (strcmp(root, "/") != 0)
-                (void) sysfs_read_capture_word(fs, "architecture", architecture, sizeof(architecture));
-        else if (uname(&name) == 0)
-                snprintf(architecture, sizeof(architecture), "%.*s", (int) sizeof(architecture) - 1, name.machine);
+        platform_read_machine(fs, architecture);
         s.machine = (struct rival_machine) {
                 .architecture = *architecture ? architecture : NULL,
                 .sys_vendor = *vendor ? vendor : NULL,
