@@ -19,6 +19,10 @@ const char *rival_kind_to_string(enum rival_kind k) _const_; /* a word for progr
 /* line, what stands there, whether it applies for certain. */
 typedef void (*rival_function)(enum rival_kind kind, unsigned line, const char *text, bool certain, void *userdata);
 
+/* For an event of a memory block: does it write the block's state, or run a program that looks as if it did? */
+bool udev_effect_is_state(const struct udev_effect *e) _pure_;
+bool udev_effect_is_onliner(const struct udev_effect *e) _pure_;
+
 struct rival_machine {
         const char *architecture, *sys_vendor, *product_name; /* NULL: unknown */
 };

@@ -28,5 +28,7 @@ void overlay_close(struct overlay *o);
 /* Free *ret. 1 · 0: it hides the others and is nothing itself (a link to /dev/null, or empty) · negative errno: -EFBIG beyond
  * a megabyte, -EINVAL: no plain file */
 int overlay_read(const struct overlay *o, const struct overlay_file *f, char **ret, size_t *ret_size);
+/* A file by its path, on the same terms. */
+int overlay_read_path(const char *path, char **ret, size_t *ret_size);
 /* Is there something of this name in one of the folders? */
 bool overlay_exists(const struct overlay *o, const char *path);

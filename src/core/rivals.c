@@ -73,13 +73,19 @@ static void find_rival(const struct rules *r, enum rival_kind kind, const struct
         r->found(kind, e->line, text, e->certain, r->userdata);
 }
 
-static void on_memory_effect(const struct udev_effect *e, void *userdata) {
-        struct rules *r = userdata;
+bool udev_effect_is_state(const struct udev_effect *e) {
+        return strcmp(e->key, "ATTR") == 0 && (strcmp(e->attribute, "state") == 0 || strcmp(e->attribute, "online") == 0);
+}
 
-        if (strcmp(e->key, "ATTR") == 0 && (strcmp(e->attribute, "state") == 0 || strcmp(e->attribute, "online") == 0))
-                find_rival(r, RIVAL_RULE, e);
-        else if (is_command(e) && (has_online_word(e->value) || is_chmem_online(e->value)))
-                find_rival(r, RIVAL_PROGRAM, e);
+bool udev_effect_is_onliner(const struct udev_effect *e) {
+        return is_command(e) && (has_online_word(e->value) || is_chmem_online(e->value));
+}
+
+static void on_memory_effect(const struct udev_effect *e, void *userdata) {
+        if (udev_effect_is_state(e))
+                find_rival(userdata, RIVAL_RULE, e);
+        else if (udev_effect_is_onliner(e))
+                find_rival(userdata, RIVAL_PROGRAM, e);
 }
 
 static void on_dax_effect(const struct udev_effect *e, void *userdata) {
@@ -96,22 +102,7 @@ static void on_dax_effect(const struct udev_effect *e, void *userdata) {
 
 int rivals_in_rules(const char *text, size_t size, const struct rival_machine *m, rival_function found, void *userdata,
                     unsigned *ret_daxctl) {
-        /* A block that was just added. */
-        static const struct udev_attribute attributes[] = {
-                { "state", "offline" }, { "online", "0" }, { "removable", "1" }, { "phys_device", "0" }, { "phys_index", NULL },
-                { "valid_zones", NULL }, { "uevent", NULL }, { "power/control", NULL }, { "subsystem", "memory" },
-        };
-        const struct udev_event memory = {
-                .subsystem = "memory",
-                .kernel = "memory32",
-                .devpath = "/devices/system/memory/memory32",
-                .attributes = attributes,
-                .n_attributes = ARRAY_SIZE(attributes),
-                .alone = true,
-                .architecture = m->architecture,
-                .sys_vendor = m->sys_vendor,
-                .product_name = m->product_name,
-        };
+        struct udev_event memory;
         const struct udev_event dax = {
                 .subsystem = "dax",
                 .kernel = "dax0.0",
@@ -122,6 +113,10 @@ int rivals_in_rules(const char *text, size_t size, const struct rival_machine *m
         struct rules r = { .found = found, .userdata = userdata };
         int ret;
 
+        udev_event_init_memory(&memory);
+        memory.architecture = m->architecture;
+        memory.sys_vendor = m->sys_vendor;
+        memory.product_name = m->product_name;
         ret = udev_rules_run(text, size, &memory, on_memory_effect, &r);
         if (ret >= 0)
                 ret = udev_rules_run(text, size, &dax, on_dax_effect, &r);

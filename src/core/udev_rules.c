@@ -7,21 +7,19 @@
 #include <string.h>
 
 #include "core/platform.h"
+#include "core/udev_tokens.h"
 
 enum verdict { NO, MAYBE, YES };
-
-enum operator { OP_MATCH, OP_NOMATCH, OP_ASSIGN };
-
-struct token {
-        char *key, *attribute, *value;
-        enum operator op;
-        bool ignore_case;
-};
 
 /* Where jumps lead to that were seen on the way. */
 struct jump {
         const char *label;
         double weight;
+};
+
+/* A property that a rule has set; NULL: to something that is not known. */
+struct property {
+        const char *name, *value;
 };
 
 /* A piece of a line that was put together from several. */
@@ -39,12 +37,14 @@ struct run {
         const char *result; /* of the last PROGRAM; NULL: unknown */
         struct jump *jumps;
         size_t n_jumps, jumps_capacity;
+        struct property *properties;
+        size_t n_properties, properties_capacity;
         struct piece *pieces; /* of the line at hand */
         size_t n_pieces, pieces_capacity;
         const char *line;
 };
 
-/* ---- lines and tokens --------------------------------------------------------------------------------------------- */
+/* ---- lines --------------------------------------------------------------------------------------------- */
 
 static unsigned line_of(const struct run *r, const char *at) {
         unsigned line = 0;
@@ -52,103 +52,6 @@ static unsigned line_of(const struct run *r, const char *at) {
         for (size_t i = 0; i < r->n_pieces && r->pieces[i].offset <= (size_t) (at - r->line); i++)
                 line = r->pieces[i].line;
         return line;
-}
-
-static char *skip_blanks(char *p, bool commas) {
-        while (*p && (isspace((unsigned char) *p) || (commas && *p == ',')))
-                p++;
-        return p;
-}
-
-/* The operator at *p. += -= := add and take away, which is all the same here. */
-static bool take_operator(char **p, enum operator *ret) {
-        char *s = *p;
-
-        if (strncmp(s, "==", 2) == 0)
-                *ret = OP_MATCH;
-        else if (strncmp(s, "!=", 2) == 0)
-                *ret = OP_NOMATCH;
-        else if (s[0] == '=' || (strchr("+-:", s[0]) && s[0] && s[1] == '='))
-                *ret = OP_ASSIGN;
-        else
-                return false;
-        *p = s + (s[0] == '=' && s[1] != '=' ? 1 : 2);
-        return true;
-}
-
-/* "value", and e"value" and i"value" of newer ones: with C's escapes, and with small and large letters alike. */
-static bool take_value(char **p, struct token *t) {
-        bool escapes = false;
-        char *from, *to;
-
-        for (; **p && **p != '"'; (*p)++) {
-                if (**p == 'e')
-                        escapes = true;
-                else if (**p == 'i')
-                        t->ignore_case = true;
-                else
-                        return false;
-        }
-        if (**p != '"')
-                return false;
-        t->value = from = to = *p + 1;
-        for (; *from != '"'; *to++ = *from++) {
-                if (!*from)
-                        return false;
-                if (*from == '\\' && (from[1] == '"' || (escapes && from[1])))
-                        from++;
-        }
-        *to = '\0';
-        *p = from + 1;
-        return true;
-}
-
-/* 1: *ret, in place · 0: the line ends · -EBADMSG: it is not understood. The operator is looked at before its first
- * character becomes the end of the key. */
-static int take_token(char **line, struct token *ret) {
-        struct token t = { .attribute = (char *) "" };
-        char *p = skip_blanks(*line, true), *key_end, *attribute_end = NULL;
-
-        if (!*p)
-                return 0;
-        t.key = p;
-        while (isalpha((unsigned char) *p) || *p == '_')
-                p++;
-        key_end = p;
-        if (p == t.key)
-                return -EBADMSG;
-        if (*p == '{') {
-                t.attribute = p + 1;
-                attribute_end = p = strchr(p, '}');
-                if (!p)
-                        return -EBADMSG;
-                p++;
-        }
-        p = skip_blanks(p, false);
-        if (!take_operator(&p, &t.op))
-                return -EBADMSG;
-        p = skip_blanks(p, false);
-        if (!take_value(&p, &t))
-                return -EBADMSG;
-        *key_end = '\0';
-        if (attribute_end)
-                *attribute_end = '\0';
-        *line = p;
-        *ret = t;
-        return 1;
-}
-
-/* These can only be asked for: a line that assigns to them is one that udev refuses. */
-static bool is_refused(const struct token *t) {
-        static const char *const keys[] = {
-                "ACTION", "ATTRS", "CONST", "DEVPATH", "DRIVER", "DRIVERS", "KERNEL", "KERNELS", "RESULT", "SUBSYSTEM",
-                "SUBSYSTEMS", "TAGS", "TEST",
-        };
-
-        for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
-                if (strcmp(keys[i], t->key) == 0)
-                        return t->op == OP_ASSIGN;
-        return false;
 }
 
 /* ---- conditions --------------------------------------------------------------------------------------------------- */
@@ -179,7 +82,7 @@ static bool copy_pattern(const char *p, size_t n, char buf[static PATTERN_MAX]) 
 }
 
 /* One of "a|b*" */
-static enum verdict match(const struct token *t, const char *value) {
+static enum verdict match(const struct udev_token *t, const char *value) {
         char pattern[PATTERN_MAX];
 
         if (!value)
@@ -216,9 +119,38 @@ static const char *attribute_value(const struct udev_event *e, const char *name)
         return NULL;
 }
 
-static const char *property_value(const struct udev_event *e, const char *name) {
+static const char *event_action(const struct udev_event *e) {
+        return e->action ?: "add";
+}
+
+static struct property *find_property(const struct run *r, const char *name) {
+        for (size_t i = 0; i < r->n_properties; i++)
+                if (strcmp(r->properties[i].name, name) == 0)
+                        return &r->properties[i];
+        return NULL;
+}
+
+/* What a rule does that may not apply leaves a property that may be anything. */
+static int set_property(struct run *r, const char *name, const char *value) {
+        struct property *p = find_property(r, name);
+
+        if (!p) {
+                if (!GROW(r->properties, r->n_properties, r->properties_capacity))
+                        return -ENOMEM;
+                p = &r->properties[r->n_properties++];
+        }
+        *p = (struct property) { name, value };
+        return 0;
+}
+
+static const char *property_value(const struct run *r, const char *name) {
+        const struct udev_event *e = r->event;
+        const struct property *p = find_property(r, name);
+
+        if (p)
+                return p->value;
         if (strcmp(name, "ACTION") == 0)
-                return "add";
+                return event_action(e);
         if (strcmp(name, "SUBSYSTEM") == 0)
                 return e->subsystem;
         return strcmp(name, "DEVPATH") == 0 ? e->devpath : NULL;
@@ -229,28 +161,104 @@ static const char *architecture_value(const char *machine) {
         return machine ? platform_to_string(architecture_from_machine(machine)) ?: machine : NULL;
 }
 
-/* Programs that are known: uname tells the machine. */
-static enum verdict run_program(struct run *r, const struct token *t) {
-        size_t n = strcspn(t->value, " ");
-        const char *name = t->value, *option = t->value + n + strspn(t->value + n, " ");
+/* "$env{NAME}" alone, or a value without any such thing; NULL: unknown. */
+static const char *expand(const struct run *r, const struct udev_token *t) {
+        const char *value = t->value;
+        size_t n = strlen(value);
+        char name[64];
 
-        for (size_t i = 0; i < n; i++)
-                if (t->value[i] == '/')
-                        name = t->value + i + 1;
-        r->result = NULL;
-        if (strncmp(name, "uname ", 6) != 0 ||
-            (strcmp(option, "-m") != 0 && strcmp(option, "-p") != 0 && strcmp(option, "-i") != 0))
-                return MAYBE;
-        r->result = r->event->architecture;
-        return YES;
+        if (t->op != UDEV_ASSIGN)
+                return NULL;
+        if (!strpbrk(value, "$%"))
+                return value;
+        if ((strncmp(value, "$env{", 5) != 0 && strncmp(value, "%E{", 3) != 0) || value[n - 1] != '}')
+                return NULL;
+        value += *value == '$' ? 5 : 3;
+        n = strlen(value) - 1;
+        if (n >= sizeof(name) || memchr(value, '}', n))
+                return NULL;
+        memcpy(name, value, n);
+        name[n] = '\0';
+        return property_value(r, name);
 }
 
-static enum verdict ask(struct run *r, const struct token *t) {
+/* Is the command, of n characters, this program, wherever it is, with one of these options ("" is none)? */
+static bool is_program_with(const char *command, size_t n, const char *program, const char *const *options, size_t n_options) {
+        size_t length = strcspn(command, " "), rest;
+        const char *name = command;
+
+        length = MIN(length, n);
+        for (size_t i = 0; i < length; i++)
+                if (command[i] == '/')
+                        name = command + i + 1;
+        if (strlen(program) != (size_t) (command + length - name) || strncmp(name, program, strlen(program)) != 0)
+                return false;
+        while (length < n && command[length] == ' ')
+                length++;
+        for (rest = n - length; rest > 0 && command[length + rest - 1] == ' ';)
+                rest--;
+        for (size_t i = 0; i < n_options; i++)
+                if (strlen(options[i]) == rest && strncmp(command + length, options[i], rest) == 0)
+                        return true;
+        return false;
+}
+
+/* "/bin/sh -c 'COMMAND || :'": COMMAND, which cannot fail then. */
+static const char *take_shell(const char *command, size_t *ret_n, bool *ret_succeeds) {
+        static const char *const shells[] = { "/bin/sh -c '", "/usr/bin/sh -c '", "sh -c '" };
+        const char *bars;
+
+        *ret_n = strlen(command);
+        *ret_succeeds = false;
+        for (size_t i = 0; i < ARRAY_SIZE(shells); i++) {
+                size_t n = strlen(shells[i]);
+
+                if (strncmp(command, shells[i], n) != 0 || command[*ret_n - 1] != '\'' || *ret_n == n)
+                        continue;
+                command += n;
+                *ret_n -= n + 1;
+                bars = memmem(command, *ret_n, "||", 2);
+                if (bars) {
+                        *ret_succeeds = true;
+                        *ret_n = (size_t) (bars - command);
+                }
+                break;
+        }
+        return command;
+}
+
+/* Programs that are known: uname tells the machine, systemd-detect-virt what it runs on, with success only if that is
+ * something. */
+static enum verdict run_program(struct run *r, const struct udev_token *t) {
+        static const char *const uname_options[] = { "-m", "-p", "-i" }, *const virt_options[] = { "", "-v", "--vm" };
+        const char *virtualization = r->event->virtualization, *command;
+        bool succeeds;
+        size_t n;
+
+        r->result = NULL;
+        command = take_shell(t->value, &n, &succeeds);
+        if (is_program_with(command, n, "uname", uname_options, ARRAY_SIZE(uname_options))) {
+                r->result = r->event->architecture;
+                return YES;
+        }
+        if (!virtualization || !is_program_with(command, n, "systemd-detect-virt", virt_options, ARRAY_SIZE(virt_options)))
+                return MAYBE;
+        r->result = virtualization;
+        return succeeds || r->event->ignore_exit || strcmp(virtualization, "none") != 0 ? YES : NO;
+}
+
+static enum verdict ask_constant(const struct udev_event *e, const struct udev_token *t) {
+        if (strcmp(t->attribute, "virt") == 0)
+                return match(t, e->virtualization);
+        return match(t, strcmp(t->attribute, "arch") == 0 ? architecture_value(e->architecture) : NULL);
+}
+
+static enum verdict ask(struct run *r, const struct udev_token *t) {
         const struct udev_event *e = r->event;
         const char *key = t->key;
 
         if (strcmp(key, "ACTION") == 0)
-                return match(t, "add");
+                return match(t, event_action(e));
         if (strcmp(key, "SUBSYSTEM") == 0)
                 return match(t, e->subsystem);
         if (strcmp(key, "SUBSYSTEMS") == 0)
@@ -266,9 +274,9 @@ static enum verdict ask(struct run *r, const struct token *t) {
         if (strcmp(key, "ATTR") == 0 || (strcmp(key, "ATTRS") == 0 && e->alone))
                 return match(t, attribute_value(e, t->attribute));
         if (strcmp(key, "ENV") == 0)
-                return match(t, property_value(e, t->attribute));
+                return match(t, property_value(r, t->attribute));
         if (strcmp(key, "CONST") == 0)
-                return match(t, strcmp(t->attribute, "arch") == 0 ? architecture_value(e->architecture) : NULL);
+                return ask_constant(e, t);
         if (strcmp(key, "TEST") == 0)
                 return find_attribute(e, t->value) ? YES : MAYBE;
         if (strcmp(key, "PROGRAM") == 0)
@@ -278,12 +286,7 @@ static enum verdict ask(struct run *r, const struct token *t) {
         return MAYBE;
 }
 
-/* PROGRAM and IMPORT ask, whatever their operator. */
-static bool is_question(const struct token *t) {
-        return t->op != OP_ASSIGN || strcmp(t->key, "PROGRAM") == 0 || strcmp(t->key, "IMPORT") == 0;
-}
-
-static bool is_program(const struct token *t) {
+static bool is_program(const struct udev_token *t) {
         return strcmp(t->key, "PROGRAM") == 0 || (strcmp(t->key, "IMPORT") == 0 && strcmp(t->attribute, "program") == 0);
 }
 
@@ -309,9 +312,13 @@ static void arrive(struct run *r, const char *label) {
                 }
 }
 
-static void tell(const struct run *r, const struct token *t, bool certain) {
+static void tell(const struct run *r, const struct udev_token *t, bool certain, const struct udev_token *unknown) {
         const struct udev_effect e = {
-                .key = t->key, .attribute = t->attribute, .value = t->value, .line = line_of(r, t->key), .certain = certain,
+                .key = t->key, .attribute = t->attribute, .value = t->value, .expanded = expand(r, t),
+                .line = line_of(r, t->key), .first_line = line_of(r, r->line), .certain = certain,
+                .unknown_key = unknown ? unknown->key : NULL, .unknown_attribute = unknown ? unknown->attribute : NULL,
+                .unknown_operator = unknown ? udev_operator_to_string(unknown->op) : NULL,
+                .unknown_value = unknown ? unknown->value : NULL,
         };
 
         r->effect(&e, r->userdata);
@@ -319,25 +326,47 @@ static void tell(const struct run *r, const struct token *t, bool certain) {
 
 #define TOKENS_MAX 64
 
-/* What the rule's conditions come to. Programs run on the way. */
-static enum verdict judge(struct run *r, const struct token *tokens, size_t n) {
+/* What the rule's conditions come to, and the first of which nobody knows. Programs run on the way. */
+static enum verdict judge(struct run *r, const struct udev_token *tokens, size_t n, const struct udev_token **ret_unknown) {
         enum verdict all = YES;
 
         for (size_t i = 0; i < n && all != NO; i++) {
+                const struct udev_token *t = &tokens[i];
                 enum verdict v;
 
-                if (!is_question(&tokens[i]))
+                if (!udev_token_is_question(t))
                         continue;
-                if (is_program(&tokens[i]))
-                        tell(r, &tokens[i], r->weight == 1 && all == YES);
-                v = ask(r, &tokens[i]);
-                v = tokens[i].op == OP_NOMATCH ? verdict_not(v) : v;
+                if (is_program(t))
+                        tell(r, t, r->weight == 1 && all == YES, NULL);
+                v = ask(r, t);
+                if (r->event->asked && v != MAYBE)
+                        r->event->asked(t->key, t->attribute, t->value, line_of(r, t->key), v == YES, r->userdata);
+                if (v == MAYBE && all == YES)
+                        *ret_unknown = t;
+                v = t->op == UDEV_NOMATCH ? verdict_not(v) : v;
                 all = MIN(all, v);
         }
         return all;
 }
 
-static int apply_rule(struct run *r, const struct token *tokens, size_t n) {
+/* What it sets, or (unknown) would set, if that were known to hold. */
+static int assign(struct run *r, const struct udev_token *tokens, size_t n, bool certain, const struct udev_token *unknown) {
+        int ret = 0;
+
+        for (size_t i = 0; i < n && ret >= 0; i++) {
+                const struct udev_token *t = &tokens[i];
+
+                if (strcmp(t->key, "LABEL") == 0 || udev_token_is_question(t))
+                        continue;
+                tell(r, t, certain, unknown);
+                if (strcmp(t->key, "ENV") == 0 && !unknown)
+                        ret = set_property(r, t->attribute, certain ? expand(r, t) : NULL);
+        }
+        return ret;
+}
+
+static int apply_rule(struct run *r, const struct udev_token *tokens, size_t n) {
+        const struct udev_token *unknown = NULL;
         const char *label = NULL;
         enum verdict v;
         double here;
@@ -348,17 +377,17 @@ static int apply_rule(struct run *r, const struct token *tokens, size_t n) {
                         arrive(r, tokens[i].value);
         if (r->weight == 0)
                 return 0;
-        v = judge(r, tokens, n);
+        v = judge(r, tokens, n, &unknown);
         if (v == NO)
                 return 0;
-        for (size_t i = 0; i < n; i++) {
+        if (v == MAYBE && r->event->strict)
+                return assign(r, tokens, n, false, unknown);
+        ret = assign(r, tokens, n, r->weight == 1 && v == YES, NULL);
+        for (size_t i = 0; i < n; i++)
                 if (strcmp(tokens[i].key, "GOTO") == 0)
                         label = tokens[i].value;
-                else if (strcmp(tokens[i].key, "LABEL") != 0 && !is_question(&tokens[i]))
-                        tell(r, &tokens[i], r->weight == 1 && v == YES);
-        }
-        if (!label)
-                return 0;
+        if (!label || ret < 0)
+                return ret;
         here = v == YES ? r->weight : r->weight / 2;
         ret = add_jump(r, label, here);
         r->weight -= here;
@@ -366,13 +395,13 @@ static int apply_rule(struct run *r, const struct token *tokens, size_t n) {
 }
 
 static int apply_line(struct run *r, char *line) {
-        struct token tokens[TOKENS_MAX];
+        struct udev_token tokens[TOKENS_MAX];
         size_t n = 0;
         int ret = 1;
 
         r->line = line;
-        while (n < TOKENS_MAX && (ret = take_token(&line, &tokens[n])) > 0)
-                if (is_refused(&tokens[n++]))
+        while (n < TOKENS_MAX && (ret = udev_token_take(&line, &tokens[n])) > 0)
+                if (udev_token_is_refused(&tokens[n++]))
                         return 0;
         return ret < 0 || n == TOKENS_MAX ? 0 : apply_rule(r, tokens, n);
 }
@@ -422,6 +451,23 @@ int udev_rules_run(const char *text, size_t size, const struct udev_event *event
         int ret = copy ? apply_text(&r, text, size, copy) : -ENOMEM;
 
         free(r.jumps);
+        free(r.properties);
         free(r.pieces);
         return ret;
+}
+
+void udev_event_init_memory(struct udev_event *ret) {
+        static const struct udev_attribute attributes[] = {
+                { "state", "offline" }, { "online", "0" }, { "removable", "1" }, { "phys_device", "0" }, { "phys_index", NULL },
+                { "valid_zones", NULL }, { "uevent", NULL }, { "power/control", NULL }, { "subsystem", "memory" },
+        };
+
+        *ret = (struct udev_event) {
+                .subsystem = "memory",
+                .kernel = "memory32",
+                .devpath = "/devices/system/memory/memory32",
+                .attributes = attributes,
+                .n_attributes = ARRAY_SIZE(attributes),
+                .alone = true,
+        };
 }

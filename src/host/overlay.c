@@ -138,6 +138,12 @@ int overlay_read(const struct overlay *o, const struct overlay_file *f, char **r
         return fd < 0 ? fd : read_whole(fd, ret, ret_size);
 }
 
+int overlay_read_path(const char *path, char **ret, size_t *ret_size) {
+        _cleanup_close_ int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+
+        return fd < 0 ? -errno : read_whole(fd, ret, ret_size);
+}
+
 bool overlay_exists(const struct overlay *o, const char *path) {
         return faccessat(o->root_fd, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
 }
