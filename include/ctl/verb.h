@@ -29,6 +29,7 @@ enum status verb_metrics(const struct options *o, char *const *args);
 enum status verb_map(const struct options *o, char *const *args);
 enum status verb_trace(const struct options *o, char *const *args);
 enum status verb_doctor(const struct options *o, char *const *args);
+enum status verb_import_udev(const struct options *o, char *const *args);
 enum status verb_check(const struct options *o, char *const *args);
 
 enum status verb_hold(const struct options *o, char *const *args);
@@ -67,6 +68,7 @@ enum {
         VERB_JOB = 1 << 7,      /* its argument is the number of a job */
         VERB_ADD = 1 << 8,      /* … of a hot-add */
         VERB_HIDDEN = 1 << 9,   /* for other programs: help does not tell of it */
+        VERB_RULES = 1 << 11,   /* its arguments are files of udev rules */
 };
 
 struct verb {

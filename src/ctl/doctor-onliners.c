@@ -131,11 +131,13 @@ void doctor_check_kernel_online(struct doctor *d) {
 
 /* A file below /etc replaces one of the same name elsewhere. */
 static void fix_rule(struct finding *f, const struct rival *r) {
+        static const char import[] = "memhpctl import-udev tells it as a policy";
+
         if (strncmp(r->file, "/etc/", 5) == 0)
-                finding_fix(f, "Remove the rule in line %u of %s, then: udevadm control --reload", r->line, r->file);
+                finding_fix(f, "Remove the rule in line %u of %s (%s), then: udevadm control --reload", r->line, r->file, import);
         else
                 finding_fix(f, "cp %s /etc/udev/rules.d/ and remove the rule in line %u from the copy, which replaces the "
-                               "original; then: udevadm control --reload", r->file, r->line);
+                               "original (%s); then: udevadm control --reload", r->file, r->line, import);
 }
 
 static void find_rule(struct doctor *d, const struct rival *r) {

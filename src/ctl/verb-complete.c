@@ -230,6 +230,16 @@ static void offer_files(struct completion *c) {
         puts(":file");
 }
 
+static void offer_rules(struct completion *c) {
+        static const char *const likely[] = { "/usr/lib/udev/rules.d/40-redhat.rules", "/usr/lib/udev/rules.d/40-vm-hotadd.rules",
+                                              "/usr/lib/udev/rules.d/80-hotplug-cpu-mem.rules" };
+
+        for (size_t i = 0; i < ARRAY_SIZE(likely); i++)
+                if (access(likely[i], R_OK) == 0)
+                        offer(c, likely[i], "rules that distributions have");
+        puts(":file");
+}
+
 static void offer_folders(struct completion *c) {
         (void) c;
         puts(":folder");
@@ -287,6 +297,7 @@ static void offer_verb_arguments(struct completion *c, unsigned nth) {
         } kinds[] = {
                 { VERB_SELECTOR, offer_selectors }, { VERB_SPEC, offer_specs }, { VERB_NODE, offer_nodes },
                 { VERB_FILE, offer_files },         { VERB_HOLD, offer_holds }, { VERB_NAME, offer_verbs },
+                { VERB_RULES, offer_rules },
         };
 
         if (nth >= c->verb->max_args || ((c->verb->flags & VERB_SELECTOR) && nth > 0))

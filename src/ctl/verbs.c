@@ -36,6 +36,8 @@ const struct verb verbs[] = {
           OPTIONS_COLUMNS | OPTIONS_HOST | OPTIONS_LIST, VERB_ADD | VERB_PAGER, &trace_columns },
         { "check", "[FILE]", "check a configuration, the system's or this file", verb_check, 0, 1,
           0, VERB_FILE, NULL },
+        { "import-udev", "FILE...", "the policy that does what these udev rules do, and what no policy can say", verb_import_udev,
+          1, UINT_MAX, 0, VERB_RULES | VERB_PAGER, NULL },
         { "online", "SEL", "bring memory online", verb_online, 1, 1,
           OPTIONS_HOST | OPTIONS_JOB | OPTIONS_ZONE | OPTIONS_ALL, VERB_SELECTOR, NULL },
         { "offline", "[SEL]", "take memory offline: what is selected, or an amount of it", verb_offline, 0, 1,

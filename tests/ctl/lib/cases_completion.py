@@ -48,7 +48,7 @@ def case_completion_offers(checks, ctl):
         taught = re.findall(r"^  (?:-.,|   ) (--[a-z-]+)", ctl.run("help", verb).out, re.MULTILINE)
         checks.equal(f"{verb}: the options that its help has", offered, taught)
     overview = ctl.run("help").out
-    checks.equal("the verbs that help has", re.findall(r"^  ([a-z]+)(?: |$)", overview.split("Verbs:")[1].split("Selectors")[0], re.MULTILINE), verbs)
+    checks.equal("the verbs that help has", re.findall(r"^  ([a-z-]+)(?: |$)", overview.split("Verbs:")[1].split("Selectors")[0], re.MULTILINE), verbs)
 
 
 class Shell:

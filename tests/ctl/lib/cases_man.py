@@ -22,7 +22,7 @@ def _section(page, begin, end):
 
 def case_man_verbs(checks, ctl):
     part = _section(_page(), "\n.Ss Verbs\n", "\n.Ss Selectors\n")
-    taught = re.findall(r"^\.It Cm ([a-z]+)", part, re.MULTILINE)
+    taught = re.findall(r"^\.It Cm ([a-z-]+)", part, re.MULTILINE)
     verbs = _offers(ctl, "")
     checks.equal("each verb, once", sorted(taught), sorted(verbs))
     usages = {usage.split()[0]: usage for usage in re.findall(r"^Usage: memhpctl \[OPTION \.\.\.\] (.*)$", "\n".join(
