@@ -251,7 +251,8 @@ START_TEST(any_basis) {
                                                    (m->sizes.n ? MATCH_BIT(MATCH_SIZE) : 0u) |
                                                    (m->n_devices ? MATCH_BIT(MATCH_DEVICE) : 0u) |
                                                    (m->platforms ? MATCH_BIT(MATCH_PLATFORM) : 0u) |
-                                                   (m->tiers.n ? MATCH_BIT(MATCH_TIER) : 0u)));
+                                                   (m->tiers.n ? MATCH_BIT(MATCH_TIER) : 0u) |
+                      (m->architectures ? MATCH_BIT(MATCH_ARCHITECTURE) : 0u)));
                 }
                 for (size_t i = 0; i < p.n_rules; i++)
                         match_done(&generated[i].match);
