@@ -23,6 +23,7 @@ The archive has about 6 KiB a memory block; xz makes a hundredth of it. What is 
   sys/devices/system/node     which nodes there are, have memory and CPUs, and their links to blocks
   sys/bus/dax/devices         what each dax device is and which driver has it
   sys/firmware/memmap         the firmware's memory map
+  sys/firmware/memory         s390's standby memory, and what of it is configured
   sys/module/memory_hotplug   how the kernel's own hot-plug is set
   proc/iomem                  without the lines that tell where the kernel lies
   proc/cmdline                of it only what is about memory hot-plug
@@ -181,6 +182,14 @@ capture_firmware_map() {
         done
 }
 
+capture_standby() {
+        for path in "$root"/sys/firmware/memory/memory[0-9]*; do
+                [ -d "$path" ] || continue
+                mkdir -p "$tree/${path#"$root/"}"
+                copy_lines "${path#"$root/"}" config memmap_on_memory
+        done
+}
+
 capture_machine() {
         if [ -d "$root/sys/module/memory_hotplug/parameters" ]; then
                 mkdir -p "$tree/sys/module/memory_hotplug/parameters"
@@ -302,6 +311,7 @@ capture_blocks
 capture_nodes
 capture_dax
 capture_firmware_map
+capture_standby
 capture_machine
 capture_proc
 capture_rules

@@ -23,6 +23,7 @@ enum option_group {
         OPTIONS_FORCE = 1 << 18,
         OPTIONS_OFFLINE = 1 << 19,
         OPTIONS_LIST = 1 << 12,
+        OPTIONS_MEMMAP = 1 << 20,
 };
 
 struct options {
@@ -42,6 +43,7 @@ struct options {
         const char *watch;   /* NULL: once; "": again every two seconds, else so often */
         const char *timeout; /* NULL: as long as it takes */
         const char *zone;    /* NULL: as the kernel likes */
+        const char *memmap;  /* NULL: as it is */
         const char *size, *node, *source, *device; /* NULL: not given */
         bool no_wait, all_or_nothing, partial, force, dry_run, eject;
         unsigned groups;     /* of the options that were given */

@@ -43,6 +43,8 @@ enum status verb_reload(const struct options *o, char *const *args);
 enum status verb_online(const struct options *o, char *const *args);
 enum status verb_offline(const struct options *o, char *const *args);
 enum status verb_rezone(const struct options *o, char *const *args);
+enum status verb_configure(const struct options *o, char *const *args);
+enum status verb_deconfigure(const struct options *o, char *const *args);
 enum status verb_jobs(const struct options *o, char *const *args);
 enum status verb_cancel(const struct options *o, char *const *args);
 
@@ -52,7 +54,7 @@ enum status verb_help(const struct options *o, char *const *args);
 
 extern const struct column_set trace_columns;
 extern const struct column_set offline_columns, jobs_columns;
-extern const struct column_set stats_columns;
+extern const struct column_set stats_columns, configure_columns;
 extern const struct column_set history_columns, hold_columns, list_columns, simulate_columns, zones_columns, buddy_columns;
 
 /* ---- the table of verbs (verbs.c), from which help and completion come as well ------------------------------------- */

@@ -24,5 +24,8 @@ int sysfs_attribute_write(int dir_fd, const char *path, const char *word);
  * visit() returns non-zero, and returns that. */
 int sysfs_each_entry(int dir_fd, const char *path, int (*visit)(const char *name, void *userdata), void *userdata);
 
+/* The numbers of the entries "memoryN" of a directory, ascending. Free *ret. */
+int sysfs_read_indices_of(int dir_fd, const char *path, uint32_t **ret, size_t *ret_n);
+
 /* "memory32" with the prefix "memory" → 32. */
 bool sysfs_parse_numbered(const char *name, const char *prefix, uint32_t *ret);

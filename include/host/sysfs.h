@@ -156,5 +156,23 @@ int sysfs_open_page_flags(const struct sysfs *fs);
 int sysfs_check_eject(const struct sysfs *fs, const char *device);
 int sysfs_eject(const struct sysfs *fs, const char *device);
 
+/* Standby memory (s390, Linux 6.19): what the machine keeps ready must be configured before it is a memory block that can be
+ * online. Every block that there is or could be has a folder /sys/firmware/memory/memoryN; boot memory is configured from the
+ * beginning (drivers/s390/char/sclp_mem.c). */
+struct standby_block {
+        bool configured;
+        bool memmap_on_memory; /* its struct pages lie in itself, or will */
+};
+
+/* As sysfs_read_indices(). -ENOENT: this machine has nothing of the kind. */
+int sysfs_read_standby_indices(const struct sysfs *fs, uint32_t **ret, size_t *ret_n);
+/* -EBADMSG: neither 0 nor 1. */
+int sysfs_read_standby(const struct sysfs *fs, uint32_t index, struct standby_block *ret);
+/* What the kernel answers comes back as it is. To deconfigure: -EBUSY where the block is not offline. To configure: -EIO where the
+ * machine refuses. What is as it should be already is no error. */
+int sysfs_write_standby_config(const struct sysfs *fs, uint32_t index, bool configured);
+/* Before it is configured; -EBUSY afterwards. */
+int sysfs_write_standby_memmap(const struct sysfs *fs, uint32_t index, bool memmap_on_memory);
+
 /* The folder with one for each process, for host/processes.h. */
 int sysfs_open_processes(const struct sysfs *fs);

@@ -136,6 +136,10 @@ static void set_device(struct options *o, const char *argument) {
         o->device = argument;
 }
 
+static void set_memmap(struct options *o, const char *argument) {
+        o->memmap = argument;
+}
+
 static void set_direct(struct options *o, const char *argument) {
         (void) argument;
         o->direct = true;
@@ -190,6 +194,8 @@ const struct option_spec option_specs[] = {
           set_all_or_nothing, OPTIONS_JOB, 0 },
         { "partial", NULL, "keep what can be had, also of a device", set_partial, OPTIONS_JOB, 0 },
         { "no-wait", NULL, "say the number of the job, and let it run", set_no_wait, OPTIONS_JOB, 0 },
+        { "memmap-on-memory", "ANSWER", "configure: whether the memory's page descriptions lie in itself, yes or no", set_memmap,
+          OPTIONS_MEMMAP, 0 },
         { "list", NULL, "trace: the hot-adds that there are traces of", set_list, OPTIONS_LIST, 0 },
         { "sysroot", "DIR", "look at the system captured in this folder", set_sysroot, 0, 's' },
         { "config", "FILE", "the policy to judge by, instead of the system's", set_config, 0, 0 },

@@ -256,6 +256,7 @@ static void offer_words(struct completion *c, const char *const *words, size_t n
                 offer_words(c, words, ARRAY_SIZE(words));                     \
         }
 OFFER(zones, "movable", "kernel")
+OFFER(answers, "yes", "no")
 OFFER(pictures, "zone", "state", "source")
 OFFER(boots, "0", "-1", "all")
 OFFER(times, "today", "yesterday", "1h")
@@ -267,7 +268,7 @@ static const struct {
 } arguments[] = {
         { "COLS", offer_columns },  { "DIR", offer_folders }, { "FILE", offer_files },   { "ZONE", offer_zones },
         { "WHAT", offer_pictures }, { "BOOT", offer_boots },  { "NODE", offer_nodes },   { "SOURCE", offer_sources },
-        { "DEVICE", offer_devices },
+        { "DEVICE", offer_devices },  { "ANSWER", offer_answers },
 };
 
 static void offer_argument(struct completion *c, const struct option_spec *spec) {

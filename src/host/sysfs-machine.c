@@ -245,6 +245,59 @@ int sysfs_eject(const struct sysfs *fs, const char *device) {
         return r < 0 ? r : sysfs_attribute_write(fs->root_fd, path, "1");
 }
 
+/* drivers/s390/char/sclp_mem.c */
+#define STANDBY_DIR "sys/firmware/memory"
+#define STANDBY_PATH_MAX 64
+
+int sysfs_read_standby_indices(const struct sysfs *fs, uint32_t **ret, size_t *ret_n) {
+        return sysfs_read_indices_of(fs->root_fd, STANDBY_DIR, ret, ret_n);
+}
+
+static void standby_path(char buf[static STANDBY_PATH_MAX], uint32_t index, const char *name) {
+        snprintf(buf, STANDBY_PATH_MAX, STANDBY_DIR "/memory%" PRIu32 "/%s", index, name);
+}
+
+static int read_standby_flag(const struct sysfs *fs, uint32_t index, const char *name, bool *ret) {
+        char path[STANDBY_PATH_MAX], text[8];
+        int r;
+
+        standby_path(path, index, name);
+        r = sysfs_attribute_read(fs->root_fd, path, text, sizeof(text));
+        if (r < 0)
+                return r;
+        if (strcmp(text, "0") != 0 && strcmp(text, "1") != 0)
+                return -EBADMSG;
+        *ret = text[0] == '1';
+        return 0;
+}
+
+static int write_standby_flag(const struct sysfs *fs, uint32_t index, const char *name, bool value) {
+        char path[STANDBY_PATH_MAX];
+
+        standby_path(path, index, name);
+        return sysfs_attribute_write(fs->root_fd, path, value ? "1" : "0");
+}
+
+int sysfs_read_standby(const struct sysfs *fs, uint32_t index, struct standby_block *ret) {
+        struct standby_block b;
+        int r;
+
+        r = read_standby_flag(fs, index, "config", &b.configured);
+        if (r >= 0)
+                r = read_standby_flag(fs, index, "memmap_on_memory", &b.memmap_on_memory);
+        if (r >= 0)
+                *ret = b;
+        return r;
+}
+
+int sysfs_write_standby_config(const struct sysfs *fs, uint32_t index, bool configured) {
+        return write_standby_flag(fs, index, "config", configured);
+}
+
+int sysfs_write_standby_memmap(const struct sysfs *fs, uint32_t index, bool memmap_on_memory) {
+        return write_standby_flag(fs, index, "memmap_on_memory", memmap_on_memory);
+}
+
 int sysfs_open_processes(const struct sysfs *fs) {
         int fd = openat(fs->root_fd, "proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 

@@ -157,16 +157,20 @@ static int read_blocks_of(int dir_fd, const char *path, struct index_list *ret) 
         return 0;
 }
 
-int sysfs_read_indices(const struct sysfs *fs, uint32_t **ret, size_t *ret_n) {
+int sysfs_read_indices_of(int dir_fd, const char *path, uint32_t **ret, size_t *ret_n) {
         struct index_list list;
         int r;
 
-        r = read_blocks_of(fs->memory_fd, ".", &list);
+        r = read_blocks_of(dir_fd, path, &list);
         if (r < 0)
                 return r;
         *ret = list.items;
         *ret_n = list.n;
         return 0;
+}
+
+int sysfs_read_indices(const struct sysfs *fs, uint32_t **ret, size_t *ret_n) {
+        return sysfs_read_indices_of(fs->memory_fd, ".", ret, ret_n);
 }
 
 static int visit_node(const char *name, void *userdata) {

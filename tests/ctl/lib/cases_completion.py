@@ -34,7 +34,8 @@ def case_completion_offers(checks, ctl):
             (("simulate", "dimm:1G@n"), ["dimm:1G@node"]), ((*root, "simulate", "dimm:1G@node"), [f"dimm:1G@node{n}" for n in range(5)]),
             ((*root, "explain", "device:P"), ["device:PNP0C80:01", "device:PNP0C80:02"]), ((*root, "zones", ""), ["0", "1", "2", "3", "4"]),
             ((f"--sysroot={tree.root}", "list", "node:"), [f"node:{n}" for n in range(5)]), (("explain", "1", ""), []),
-            (("release", "a"), ["all"]), (("map", "--by=s"), ["--by=state", "--by=source"]), (("help", "hol"), ["hold"]), (("-s", ""), [":folder"]),
+            (("release", "a"), ["all"]), (("map", "--by=s"), ["--by=state", "--by=source"]), (("help", "hol"), ["hold"]),
+            (("configure", "16", "--memmap-on-memory="), ["--memmap-on-memory=yes", "--memmap-on-memory=no"]), (("-s", ""), [":folder"]),
             (("check", "/etc/mem"), [":file"]), (("simulate", "--config", ""), None), (("nonsense", ""), None), ((), [])):
         seen = _offers(ctl, *words)
         if expected is None:
