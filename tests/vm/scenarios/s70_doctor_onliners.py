@@ -12,6 +12,7 @@ WHOLE_SYSTEM = True
 MACHINE = {"append": "memhp_default_state=online_kernel"}
 RULES = "/usr/lib/udev/rules.d"
 RULE = f"{RULES}/80-online-memory.rules"
+RULE_SAID = 'online in Movable by rule "everything-else"'
 POLICY = claims.policy('{ name = "dimms"; match = { source = [ "dimm" ]; }; action = "online_kernel"; }',
                        '{ name = "rest"; match = { }; action = "leave_offline"; }')
 
@@ -20,6 +21,7 @@ def play(guest, report):
     the_kernel(guest, report)
     before = guest.look()
     a_rule(guest, report, before)
+    its_policy(guest, report)
     daxctl_and_a_unit(guest, report)
     claims.expect_same_boot_memory(report, before, guest.look())
 
@@ -59,6 +61,7 @@ def a_rule(guest, report, before):
     guest.start_daemon()
     guest.wait_ready()
     report.quote(guest.wait_log("who else brings memory online", contract.rival(f"{RULE}:3").search).group(0))
+    guest.check(f"memhpctl import-udev {RULE} >/root/imported.conf")
     fix = f"cp {RULE} /etc/udev/rules.d/ and remove the rule in line 3"
     report.expect(fix in finding["fix"], "doctor's fix: a copy in /etc without the rule")
     report.did("do so; plug another DIMM")
@@ -71,6 +74,24 @@ def a_rule(guest, report, before):
     claims.expect_blocks(report, after.of_node(2), 4, "online", "Normal", " on node 2, as the policy wants it")
     claims.expect_growth(report, before, after, 2, "Normal", 4)
     report.expect(not contract.LOST.search(guest.log()), "and no race was lost")
+
+
+def its_policy(guest, report):
+    """What the rule did, memhpd does by the policy that import-udev made of it."""
+    report.did("the policy that memhpctl import-udev made of the rule; plug a DIMM into the node of the first one")
+    before = guest.look()
+    guest.check(f"cp /root/imported.conf {guest.config}")
+    guest.begin_log()
+    guest.check("memhpctl reload")
+    guest.plug_dimm("d3", 512 * MIB, node=1)
+    after = guest.wait_until("4 more blocks online on node 1", lambda view: sum(
+        b.state == "online" for b in view.of_node(1).values()) == 8)
+    claims.expect_blocks(report, after.new_since(before), 4, "online", "Movable", " on node 1, as the rule had it")
+    said = guest.wait_log("by which rule", lambda text: RULE_SAID in text and RULE_SAID)
+    report.expect(said, "and memhpd says by which rule")
+    report.expect(not contract.LOST.search(guest.log()), "no race was lost")
+    guest.write_file(guest.config, POLICY)
+    guest.check("memhpctl reload")
 
 
 def daxctl_and_a_unit(guest, report):
