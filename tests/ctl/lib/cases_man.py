@@ -4,7 +4,8 @@
 import os
 import re
 
-PAGE = os.path.join(os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))), "man", "memhpctl.1")
+MAN = os.path.join(os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))), "man")
+PAGE = os.path.join(MAN, "memhpctl.1")
 
 
 def _offers(ctl, *words):
@@ -59,3 +60,37 @@ def case_man_columns(checks, ctl):
         taught = set(re.findall(r"\.(?:It )?Li ([A-Z][A-Z0-9-]*(?: , [A-Z-]+)*)", part))
         taught = {word for words in taught for word in words.split(" , ")}
         checks.equal(f"{verb}: each column is told of", [c for c in columns if c not in taught], [])
+
+
+# A word that is none, wherever there may be one: the program says what it knows.
+STRAYS = """\
+nokey = 1;
+retry = { nokey = 1; };
+alerts = { nokey = 1; };
+rules = ( { nokey = 1; action = "noaction"; match = { nokey = 1; source = "nosource"; platform = "noplatform";
+            architecture = "noarchitecture"; }; } );
+"""
+
+
+def case_man_configuration(checks, ctl):
+    """memhpd.conf(5) has every key and every word that the program takes, and none that it does not."""
+    said = ctl.run("check", ctl.file("strays.conf", STRAYS)).err
+    known = {}
+    for what, words in re.findall(r"^\S+:\d+: ([a-z. ]+): \"no[a-z]+\" is not .*?[Kk]nown are (.*)$", said, re.MULTILINE):
+        known[what] = words.split(", ")
+    checks.equal("what there is to know", sorted(known), sorted(["the file", "retry", "alerts", "a rule", "match", "match.source",
+                                                                 "match.platform", "match.architecture", "action"]))
+    with open(os.path.join(MAN, "memhpd.conf.5"), encoding="utf-8") as f:
+        page = f.read()
+    keys = [k for what in ("the file", "retry", "alerts", "a rule", "match") for k in known[what]]
+    checks.equal("each key", sorted(re.findall(r"^\.It Ic (\w+)", page, re.MULTILINE)), sorted(keys))
+    sources = _section(page, "\n.Sh SOURCES\n", "\n.Sh ")
+    checks.equal("each source", sorted(re.findall(r"^\.It Li (\S+)", sources, re.MULTILINE)), sorted(known["match.source"]))
+    actions = _section(page, "\n.Ss Actions\n", "\n.Ss ")
+    checks.equal("each action", sorted(re.findall(r"^\.It Li (\S+)", actions, re.MULTILINE)), sorted(known["action"]))
+    for key, words in (("platform", known["match.platform"]), ("architecture", known["match.architecture"])):
+        part = _section(page, f"\n.It Ic {key} ", "\n.It Ic ")
+        taught = {word for line in re.findall(r"^\.Li ([a-z].*)$", part, re.MULTILINE) for word in re.findall(r"[a-z0-9-]+", line)}
+        checks.equal(f"each word of {key}", sorted(taught), sorted(words))
+    quoted = re.sub(r" \\e\n", " ", _page())
+    checks.expect(", ".join(known["match.source"]) in quoted, "the example of memhpctl(1) names all sources")
