@@ -33,7 +33,8 @@ The archive has about 6 KiB a memory block; xz makes a hundredth of it. What is 
                               the rules of files that mention the state of memory or daxctl, and what replaces them
   etc/daxctl.conf.d           what is to become system memory, without the names of what it is
   sys/class/dmi/id            the make and the model of the machine
-  sys/bus/vmbus, sys/bus/ccw, sys/hypervisor/type, proc/ppc64/lparcfg, sys/devices/system/memory/probe
+  sys/bus/vmbus, sys/bus/ccw, sys/hypervisor/type, proc/ppc64/lparcfg, proc/sysinfo,
+  sys/devices/system/memory/probe
                               whether they exist: they tell the kind of machine (lparcfg and probe are left empty)
   MANIFEST                    version of the kernel, architecture, size of a page
 
@@ -207,6 +208,10 @@ capture_machine() {
         if [ -f "$root/sys/hypervisor/type" ]; then
                 mkdir -p "$tree/sys/hypervisor"
                 copy_line sys/hypervisor/type
+        fi
+        if [ -e "$root/proc/sysinfo" ]; then
+                mkdir -p "$tree/proc"
+                grep '^VM00 Control Program:' "$root/proc/sysinfo" >"$tree/proc/sysinfo" || : # no line: no hypervisor
         fi
         if [ -e "$root/proc/ppc64/lparcfg" ]; then
                 mkdir -p "$tree/proc/ppc64"

@@ -562,17 +562,21 @@ END_TEST
 static const struct {
         const char *vendor, *product, *hypervisor; /* NULL: there is none */
         platform_mask platforms;
+        const char *sysinfo;
 } platform_rows[] = {
-        { NULL, NULL, NULL, 0 },
-        { "Dell Inc.\n", "PowerEdge R750\n", NULL, PLATFORM_BIT(PLATFORM_BAREMETAL) },
-        { "QEMU\n", "Standard PC (Q35 + ICH9, 2009)\n", NULL, VM | PLATFORM_BIT(PLATFORM_QEMU) },
-        { "Red Hat\n", "KVM\n", NULL, VM | PLATFORM_BIT(PLATFORM_KVM) },
-        { "Microsoft Corporation\n", "Virtual Machine\n", NULL, VM | PLATFORM_BIT(PLATFORM_MICROSOFT) },
-        { "VMware, Inc.\n", "VMware7,1\n", NULL, VM | PLATFORM_BIT(PLATFORM_VMWARE) },
-        { "innotek GmbH\n", "VirtualBox\n", NULL, VM | PLATFORM_BIT(PLATFORM_ORACLE) },
-        { "Amazon EC2\n", "m5.large\n", NULL, VM | PLATFORM_BIT(PLATFORM_AMAZON) },
-        { "Xen\n", "HVM domU\n", "xen\n", VM | PLATFORM_BIT(PLATFORM_XEN) },
-        { NULL, NULL, "xen\n", VM | PLATFORM_BIT(PLATFORM_XEN) },
+        { NULL, NULL, NULL, 0, NULL },
+        { "Dell Inc.\n", "PowerEdge R750\n", NULL, PLATFORM_BIT(PLATFORM_BAREMETAL), NULL },
+        { "QEMU\n", "Standard PC (Q35 + ICH9, 2009)\n", NULL, VM | PLATFORM_BIT(PLATFORM_QEMU), NULL },
+        { "Red Hat\n", "KVM\n", NULL, VM | PLATFORM_BIT(PLATFORM_KVM), NULL },
+        { "Microsoft Corporation\n", "Virtual Machine\n", NULL, VM | PLATFORM_BIT(PLATFORM_MICROSOFT), NULL },
+        { "VMware, Inc.\n", "VMware7,1\n", NULL, VM | PLATFORM_BIT(PLATFORM_VMWARE), NULL },
+        { "innotek GmbH\n", "VirtualBox\n", NULL, VM | PLATFORM_BIT(PLATFORM_ORACLE), NULL },
+        { "Amazon EC2\n", "m5.large\n", NULL, VM | PLATFORM_BIT(PLATFORM_AMAZON), NULL },
+        { "Xen\n", "HVM domU\n", "xen\n", VM | PLATFORM_BIT(PLATFORM_XEN), NULL },
+        { NULL, NULL, "xen\n", VM | PLATFORM_BIT(PLATFORM_XEN), NULL },
+        { NULL, NULL, NULL, VM | PLATFORM_BIT(PLATFORM_ZVM), "Type: 3931\n\nVM00 Name: LINUX1\nVM00 Control Program: z/VM    7.3.0\n" },
+        { NULL, NULL, NULL, VM | PLATFORM_BIT(PLATFORM_KVM), "VM00 Control Program: KVM/Linux\n" },
+        { NULL, NULL, NULL, PLATFORM_BIT(PLATFORM_BAREMETAL), "Type: 3931\nLPAR Number: 7\n" },
 };
 
 START_TEST(platform_of_a_capture) {
@@ -582,6 +586,8 @@ START_TEST(platform_of_a_capture) {
                 fakeroot_write(f, "sys/class/dmi/id/product_name", platform_rows[_i].product);
         if (platform_rows[_i].hypervisor)
                 fakeroot_write(f, "sys/hypervisor/type", platform_rows[_i].hypervisor);
+        if (platform_rows[_i].sysinfo)
+                fakeroot_write(f, "proc/sysinfo", platform_rows[_i].sysinfo);
         ck_assert_uint_eq(platform_read(fs), platform_rows[_i].platforms);
 }
 END_TEST

@@ -117,7 +117,7 @@ void sysfs_read_tiers(const struct sysfs *fs, int16_t ret[static NODES_MAX]);
 #define FIRMWARE_NAME_MAX 64
 void sysfs_read_firmware_names(const struct sysfs *fs, char ret_vendor[static FIRMWARE_NAME_MAX],
                                char ret_product[static FIRMWARE_NAME_MAX]);
-/* /sys/hypervisor/type, "" where there is none. */
+/* /sys/hypervisor/type; on s390 the control program that /proc/sysinfo names, or "LPAR" without one; "" where there is none. */
 void sysfs_read_hypervisor(const struct sysfs *fs, char ret[static FIRMWARE_NAME_MAX]);
 
 enum machine sysfs_read_machine(const struct sysfs *fs);

@@ -90,6 +90,12 @@ platform_mask platform_read(const struct sysfs *fs) {
         sysfs_read_hypervisor(fs, hypervisor);
         if (strcmp(hypervisor, "xen") == 0)
                 id = "xen";
+        else if (strncmp(hypervisor, "z/VM", 4) == 0)
+                id = "zvm";
+        else if (strncmp(hypervisor, "KVM/", 4) == 0)
+                id = "kvm";
+        else if (strcmp(hypervisor, "LPAR") == 0)
+                id = "none";
         if (!*id && sysfs_read_machine(fs) == MACHINE_DLPAR)
                 id = "powervm";
         return platforms_from_id(id) | read_architecture(fs);

@@ -68,8 +68,36 @@ void sysfs_read_firmware_names(const struct sysfs *fs, char ret_vendor[static FI
         read_name(fs, "sys/class/dmi/id/product_name", ret_product);
 }
 
+/* What is behind the beginning of a line. -ENOENT: there is no file, or no such line in its first 4 KiB. */
+static int read_line(const struct sysfs *fs, const char *path, const char *begin, char *buf, size_t size) {
+        char text[4096];
+        _cleanup_close_ int fd = openat(fs->root_fd, path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+        size_t length = strlen(begin);
+        ssize_t n;
+
+        if (fd < 0)
+                return -errno;
+        n = read(fd, text, sizeof(text) - 1);
+        if (n < 0)
+                return -errno;
+        text[n] = '\0';
+        for (char *rest = text, *line; (line = strsep(&rest, "\n"));)
+                if (strncmp(line, begin, length) == 0) {
+                        snprintf(buf, size, "%s", line + length);
+                        return 0;
+                }
+        return -ENOENT;
+}
+
 void sysfs_read_hypervisor(const struct sysfs *fs, char ret[static FIRMWARE_NAME_MAX]) {
+        char text[FIRMWARE_NAME_MAX];
+
         read_name(fs, "sys/hypervisor/type", ret);
+        if (*ret || faccessat(fs->root_fd, "proc/sysinfo", F_OK, 0) < 0)
+                return;
+        if (read_line(fs, "proc/sysinfo", "VM00 Control Program:", text, sizeof(text)) < 0)
+                snprintf(text, sizeof(text), "LPAR");
+        memcpy(ret, text + strspn(text, " "), strlen(text + strspn(text, " ")) + 1);
 }
 
 enum machine sysfs_read_machine(const struct sysfs *fs) {
@@ -127,23 +155,10 @@ const char *sysfs_auto_online_path(void) {
 }
 
 int sysfs_read_capture_word(const struct sysfs *fs, const char *key, char *buf, size_t size) {
-        char text[4096];
-        _cleanup_close_ int fd = openat(fs->root_fd, "MANIFEST", O_RDONLY | O_CLOEXEC | O_NOCTTY);
-        size_t length = strlen(key);
-        ssize_t n;
+        char begin[32];
 
-        if (fd < 0)
-                return -errno;
-        n = read(fd, text, sizeof(text) - 1);
-        if (n < 0)
-                return -errno;
-        text[n] = '\0';
-        for (char *rest = text, *line; (line = strsep(&rest, "\n"));)
-                if (strncmp(line, key, length) == 0 && line[length] == ' ') {
-                        snprintf(buf, size, "%s", line + length + 1);
-                        return 0;
-                }
-        return -ENOENT;
+        snprintf(begin, sizeof(begin), "%s ", key);
+        return read_line(fs, "MANIFEST", begin, buf, size);
 }
 
 int sysfs_read_capture_page_size(const struct sysfs *fs, uint64_t *ret) {

@@ -72,6 +72,7 @@ MACHINES = {
     "vmware": ("VMware, Inc.", "VMware7,1", "x86_64"),
     "power": ("Red Hat", "KVM", "ppc64le"),
     "mainframe": ("Red Hat", "KVM", "s390x"),
+    "z/VM": (None, None, "s390x"),
 }
 
 OFFLINE, ONLINE, MOVABLE = "leave_offline", "online", "online_movable"
@@ -79,11 +80,12 @@ OFFLINE, ONLINE, MOVABLE = "leave_offline", "online", "online_movable"
 # What udev would write there, found by reading the rules: of those that are not named, the last. Then the lines that are not
 # translated.
 EXPECTED = [
-    ("40-redhat.rules", REDHAT_8, {"metal": MOVABLE, "metal arm": MOVABLE, "power": OFFLINE, "mainframe": OFFLINE}, ONLINE, []),
-    ("40-redhat-7.rules", REDHAT_7, {"mainframe": OFFLINE}, ONLINE, []),
-    ("40-redhat-7.6.rules", REDHAT_7_6, {"mainframe": OFFLINE}, ONLINE, [4, 5]),
-    ("80-hotplug-cpu-mem.rules", SUSE, {}, ONLINE, []),
-    ("80-suse-movable.rules", SUSE_MOVABLE, {"metal": MOVABLE, "metal arm": MOVABLE}, ONLINE, []),
+    ("40-redhat.rules", REDHAT_8, {"metal": MOVABLE, "metal arm": MOVABLE, "power": OFFLINE, "mainframe": OFFLINE,
+                                      "z/VM": OFFLINE}, ONLINE, []),
+    ("40-redhat-7.rules", REDHAT_7, {"mainframe": OFFLINE, "z/VM": OFFLINE}, ONLINE, []),
+    ("40-redhat-7.6.rules", REDHAT_7_6, {"mainframe": OFFLINE, "z/VM": OFFLINE}, ONLINE, [4, 5]),
+    ("80-hotplug-cpu-mem.rules", SUSE, {"z/VM": OFFLINE}, ONLINE, []),
+    ("80-suse-movable.rules", SUSE_MOVABLE, {"z/VM": OFFLINE, "metal": MOVABLE, "metal arm": MOVABLE}, ONLINE, []),
     ("40-vm-hotadd.rules", UBUNTU, {"hyperv": ONLINE, "xen": ONLINE}, OFFLINE, []),
     ("80-proxmox.rules", PROXMOX, {}, MOVABLE, []),
 ]
@@ -93,8 +95,11 @@ def _trees(ctl):
     trees = {}
     for name, (vendor, product, architecture) in MACHINES.items():
         tree = machine(ctl.tree()).manifest(architecture, 4096)
-        tree.write("sys/class/dmi/id/sys_vendor", vendor + "\n")
-        tree.write("sys/class/dmi/id/product_name", product + "\n")
+        if vendor:
+            tree.write("sys/class/dmi/id/sys_vendor", vendor + "\n")
+            tree.write("sys/class/dmi/id/product_name", product + "\n")
+        else:
+            tree.write("proc/sysinfo", "Type: 3931\nVM00 Control Program: z/VM    7.3.0\n")
         trees[name] = tree
     return trees
 
