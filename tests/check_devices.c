@@ -394,6 +394,44 @@ START_TEST(stopped_while_rolling_back) {
 }
 END_TEST
 
+#define GOES_ON "being taken offline when memhpd ended: going on with that"
+
+/* It is stopped while some are online still: whoever starts next takes those offline, too, and then it is as after any rollback. */
+START_TEST(rollback_goes_on) {
+        start(ROLLBACK);
+        fakeroot_hold_write(f, 35);
+        fakeroot_fail_writes(f, 35, EPERM, 1);
+        fakeroot_add_dimm(f, "PNP0C80:00", 32, 4, 1);
+        wait_held(4);
+        fakeroot_hold_write(f, 33);
+        fakeroot_release_write(f);
+        RUN_UNTIL(log_count(TAKEN_BACK));
+        fakeroot_wait_held(f);
+        rig_stop();
+        check_zone(32, 2, "Movable");
+        check_zone(34, 2, "");
+        forget_log();
+        start(ROLLBACK);
+        settle_adds();
+        check_zone(32, 4, "");
+        check_said("2 blocks of a device that could not be had as a whole were " GOES_ON, 1);
+        check_said("was set offline", 0);
+        look_again();
+        check_zone(32, 4, "");
+        if (_i) {
+                rig_stop();
+                forget_log();
+                start(ROLLBACK);
+                settle_adds();
+                check_said(GOES_ON, 0);
+                check_zone(32, 4, "");
+        }
+        reload(OTHER_ROLLBACK);
+        settle_adds();
+        check_zone(32, 4, "Normal");
+}
+END_TEST
+
 #define STUCK "1 block 33 (128 MiB), node 1: stays online in Movable: it could not be taken offline again: "
 
 /* The kernel may refuse, or wait for pages that nobody lets go: the others do not wait with it for ever. */
@@ -863,6 +901,7 @@ int main(void) {
         tcase_add_loop_test(c, rollback_and_reload, 0, 2);
         tcase_add_loop_test(c, rollback_and_restart, 0, 2);
         tcase_add_loop_test(c, stopped_while_rolling_back, 0, 2);
+        tcase_add_loop_test(c, rollback_goes_on, 0, 2);
         tcase_add_loop_test(c, rollback_of_a_stubborn_block, 0, 2);
         tcase_add_test(c, rollback_of_what_is_gone);
         tcase_add_test(c, rollback_after_a_lost_race);

@@ -61,8 +61,9 @@ START_TEST(test_text) {
         add_entry(&r, 15, BLOCK_GOING_OFFLINE, 5); /* by somebody's will */
         add_entry(&r, 16, BLOCK_ONLINE, 5)->known = false;
         add_entry(&r, 17, BLOCK_ONLINE, 5)->hands_off = true; /* it was, and is no more */
-        for (uint32_t i = 20; i < 23; i++) /* one of them is still to be written */
-                add_entry(&r, i, i == 22 ? BLOCK_ONLINE : BLOCK_OFFLINE, 5)->rolled_back = true;
+        for (uint32_t i = 20; i < 22; i++)
+                add_entry(&r, i, BLOCK_OFFLINE, 5)->rolled_back = true;
+        add_entry(&r, 22, BLOCK_ONLINE, 5)->rolling_back = true; /* is still to be written */
         add_entry(&r, 23, BLOCK_OFFLINE, 5)->rolled_back = true; /* somebody wanted it offline anyhow */
         registry_find(&r, 23)->hands_off = true;
         add_entry(&r, UINT32_MAX, BLOCK_OFFLINE, 5)->hands_off = true;
@@ -78,12 +79,14 @@ START_TEST(test_text) {
                                   "startup 12-13 %" PRIx64 "\n"
                                   "online 15-15 %" PRIx64 "\n"
                                   "online 17-17 %" PRIx64 "\n"
-                                  "rolled-back 20-22 %" PRIx64 "\n"
+                                  "rolled-back 20-21 %" PRIx64 "\n"
+                                  "rolling-back 22-22 %" PRIx64 "\n"
                                   "hands-off 23-23 %" PRIx64 "\n"
                                   "hands-off 4294967295-4294967295 %" PRIx64 "\n" END,
                                   identity_of(0, 3, 5), identity_of(4, 5, 5), identity_of(8, 8, 5), identity_of(9, 9, 5),
                                   identity_of(10, 10, 5), identity_of(11, 11, 5), identity_of(12, 13, 5),
-                                  identity_of(15, 15, 5), identity_of(17, 17, 5), identity_of(20, 22, 5), identity_of(23, 23, 5),
+                                  identity_of(15, 15, 5), identity_of(17, 17, 5), identity_of(20, 21, 5), identity_of(22, 22, 5),
+                                  identity_of(23, 23, 5),
                                   state_identity(STATE_IDENTITY_INIT, UINT32_MAX, 5)), 0);
         ck_assert_int_eq(state_format(&r, UINT32_MAX, &text, &size), 0);
         ck_assert_str_eq(text, expected);
@@ -104,6 +107,7 @@ static void generate(struct registry *r, struct prng *prng, unsigned n) {
                 e->known = prng_below(prng, 16) != 0;
                 e->hands_off = prng_below(prng, 3) == 0;
                 e->rolled_back = prng_below(prng, 3) == 0;
+                e->rolling_back = prng_below(prng, 8) == 0;
                 e->at_startup = prng_below(prng, 3) == 0;
                 e->add = prng_below(prng, 8) ? 1 : prng_below(prng, 3);
                 e->device = (uint16_t) (prng_below(prng, 8) ? 1 : prng_below(prng, 3));
@@ -115,7 +119,9 @@ static void generate(struct registry *r, struct prng *prng, unsigned n) {
 static enum saved_kind expected_kind(const struct entry *e) {
         if (!e || !e->known)
                 return _SAVED_MAX;
-        if (e->state != BLOCK_OFFLINE && !e->rolled_back) /* what leaves it is not known yet, unless it is the daemon itself */
+        if (e->rolling_back)
+                return SAVED_ROLLING_BACK;
+        if (e->state != BLOCK_OFFLINE) /* what leaves it is not known yet */
                 return SAVED_ONLINE;
         if (e->hands_off)
                 return SAVED_HANDS_OFF;

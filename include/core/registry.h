@@ -40,6 +40,7 @@ struct entry {
         bool at_startup : 1; /* was there when the daemon first looked */
         bool hands_off : 1;  /* somebody else set it offline: it stays so */
         bool rolled_back : 1;
+        bool rolling_back : 1; /* online, and to be taken offline, as its device could not be had as a whole */
         bool settled : 1;    /* its add knows what became of it */
         bool seen : 1;       /* by the scan under way */
         bool removable : 1;  /* as memoryN/removable said when it was met */

@@ -10,6 +10,7 @@
  *      hands-off FIRST-LAST IDENTITY
  *      startup FIRST-LAST IDENTITY
  *      rolled-back FIRST-LAST IDENTITY
+ *      rolling-back FIRST-LAST IDENTITY
  *      end
  *
  * IDENTITY (hexadecimal) stands for the very memory block devices of the run (state_identity()): memory that was
@@ -22,6 +23,7 @@ enum saved_kind {
         SAVED_HANDS_OFF, /* somebody set it offline */
         SAVED_STARTUP,   /* is offline since before the first start of the daemon */
         SAVED_ROLLED_BACK, /* its device could not be had as a whole */
+        SAVED_ROLLING_BACK, /* the same, but it was still online */
         _SAVED_MAX,
 };
 

@@ -23,13 +23,16 @@ static const char *const kinds[_SAVED_MAX] = {
         [SAVED_HANDS_OFF] = "hands-off",
         [SAVED_STARTUP] = "startup",
         [SAVED_ROLLED_BACK] = "rolled-back",
+        [SAVED_ROLLING_BACK] = "rolling-back",
 };
 
 /* _SAVED_MAX: nothing about it needs to be remembered. */
 static enum saved_kind entry_kind(const struct entry *e) {
         if (!e->known)
                 return _SAVED_MAX;
-        if (e->state != BLOCK_OFFLINE && !e->rolled_back) /* also on its way there, by somebody's will and not by ours */
+        if (e->rolling_back)
+                return SAVED_ROLLING_BACK;
+        if (e->state != BLOCK_OFFLINE) /* also on its way there, by somebody's will and not by ours */
                 return SAVED_ONLINE;
         return e->hands_off     ? SAVED_HANDS_OFF
                : e->rolled_back ? SAVED_ROLLED_BACK

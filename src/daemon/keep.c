@@ -76,7 +76,8 @@ void keep_recall(const struct keep *k, struct entry *e) {
         }
         /* Online when the daemon was last there, or known to be somebody's: if it is offline now, it is not ours to undo. */
         e->at_startup = run != NULL;
-        e->rolled_back = run && run->kind == SAVED_ROLLED_BACK;
+        e->rolling_back = run && run->kind == SAVED_ROLLING_BACK;
+        e->rolled_back = e->rolling_back || (run && run->kind == SAVED_ROLLED_BACK);
         e->hands_off = run && !e->rolled_back;
         e->arrival = run ? ARRIVAL_UNKNOWN : ARRIVAL_HOT; /* what is new came while nobody watched */
 }

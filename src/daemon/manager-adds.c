@@ -2,7 +2,9 @@
 #include <inttypes.h>
 #include <syslog.h>
 
+#include "core/names.h"
 #include "daemon/bus.h"
+#include "daemon/journal.h"
 #include "daemon/manager-internal.h"
 
 /* Memory that was online when the daemon came, or that somebody set offline, is nobody's add; nor is what is neither online
@@ -135,18 +137,36 @@ static void entry_set_rolled_back(struct entry *e) {
         e->rule = -1;
 }
 
-static void submit_offline(struct manager *m, struct entry *e, struct add *add) {
+static void submit_offline(struct manager *m, struct entry *e) {
         const struct apply_job job = { .block = e->block, .identity = e->identity, .action = ACTION_LEAVE_OFFLINE };
+        struct add *add = adds_find(&m->adds, e->add);
 
-        if (apply_submit(m->apply, &job) < 0)
-                return; /* it stays online: less than was asked for, but memory that can be used */
+        if (apply_submit(m->apply, &job) < 0) {
+                e->rolling_back = false; /* it stays online: less than was asked for, but memory that can be used */
+                return;
+        }
         e->stage = STAGE_APPLYING;
-        e->rolled_back = true; /* from now on: whoever starts after us must not take it for an administrator's doing */
-        e->settled = false;
-        add->n_pending++;
+        if (add && e->settled) {
+                e->settled = false;
+                add->n_pending++;
+        }
 }
 
-/* Take back, last block first, what was brought online of a device that cannot be had as a whole. */
+/* The last block first. What is to be is kept before anything of it is done: whoever starts after us goes on with it, and takes
+ * none of it for an administrator's doing. */
+static void submit_rollback(struct manager *m) {
+        (void) keep_save(&m->keep, &m->registry, m->adds.last_number, &m->history);
+        for (size_t i = m->registry.n; i > 0; i--) {
+                struct entry *e = &m->registry.entries[i - 1];
+
+                if (e->rolling_back && e->stage != STAGE_APPLYING)
+                        submit_offline(m, e);
+        }
+        manager_wake_patience(m, m->policy->offline_timeout_usec);
+        manager_state_changed(m, true);
+}
+
+/* Take back what was brought online of a device that cannot be had as a whole. */
 static void roll_back(struct manager *m, struct add *add) {
         add->rolling_back = true;
         add->n_online = 0;
@@ -158,10 +178,44 @@ static void roll_back(struct manager *m, struct add *add) {
                 if (e->state == BLOCK_OFFLINE) /* why it is not online was said before */
                         entry_set_rolled_back(e);
                 else if (e->state == BLOCK_ONLINE && e->outcome == OUTCOME_DONE)
-                        submit_offline(m, e, add);
+                        e->rolling_back = true;
         }
-        manager_wake_patience(m, m->policy->offline_timeout_usec);
-        manager_state_changed(m, true);
+        submit_rollback(m);
+}
+
+/* Under another rule than the one it would go by now, all of the device gets another try, as after any rollback. */
+static void rejoin(struct manager *m, struct entry *e) {
+        struct evidence evidence;
+        struct block b;
+        struct add *add;
+
+        if (manager_read_block(m, e, &b, &evidence) < 0)
+                return;
+        add = adds_join(&m->adds, &b, manager_now_usec(m));
+        e->add = add->number;
+        e->settled = false;
+        if (!add->decided) {
+                add->decided = true;
+                policy_want(m->policy, &b, manager_around(m, true), &add->decision);
+        }
+}
+
+void manager_resume_rollbacks(struct manager *m) {
+        size_t n = 0;
+
+        for (size_t i = 0; i < m->registry.n; i++) {
+                struct entry *e = &m->registry.entries[i];
+
+                if (!e->rolling_back)
+                        continue;
+                rejoin(m, e);
+                n++;
+        }
+        if (n == 0)
+                return;
+        journal_print(LOG_NOTICE, MESSAGE_WARNING, "%zu block%s of a device that could not be had as a whole %s being taken offline when "
+                      "memhpd ended: going on with that", n, n == 1 ? "" : "s", n == 1 ? "was" : "were");
+        submit_rollback(m);
 }
 
 /* A block of a device that is taken back, as it was read back. */
@@ -169,6 +223,7 @@ void manager_handle_rollback(struct manager *m, struct entry *e) {
         struct add *add = adds_find(&m->adds, e->add);
 
         entry_set_rolled_back(e);
+        e->rolling_back = false;
         if (e->state == BLOCK_OFFLINE) {
                 e->outcome = OUTCOME_NONE;
                 e->error = 0;

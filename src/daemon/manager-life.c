@@ -160,7 +160,7 @@ static void carry_add_over(struct manager *m, struct add *add, const struct poli
         for (size_t i = 0; i < m->registry.n; i++) {
                 struct entry *e = &m->registry.entries[i];
 
-                if (e->add == add->number && (e->rolled_back || (add->end_usec && e->state == BLOCK_OFFLINE))) {
+                if (e->add == add->number && (e->rolled_back || e->rolling_back || (add->end_usec && e->state == BLOCK_OFFLINE))) {
                         e->rolled_back = false;
                         e->add = 0; /* another try is another add, with a decision and an end of its own */
                 }

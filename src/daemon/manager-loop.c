@@ -101,6 +101,7 @@ static void scan_finish(struct manager *m) {
         warn_of_small_buffer(m);
         m->started = true;
         manager_look_around(m);
+        manager_resume_rollbacks(m);
         for (size_t i = 0; i < m->registry.n; i++)
                 if (m->registry.entries[i].state == BLOCK_OFFLINE)
                         manager_enqueue(m, &m->registry.entries[i]);

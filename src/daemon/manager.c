@@ -132,6 +132,8 @@ static int facts_read_block(struct manager *m, struct entry *e, const struct sur
 
         if (b.state == BLOCK_ONLINE)
                 e->hands_off = e->rolled_back = false;
+        else
+                e->rolling_back = false;
         e->node = (int16_t) node_set_next(&b.nodes, 0);
         b.tier = e->node >= 0 ? m->tiers[e->node] : -1;
         b.at_startup = e->at_startup;
@@ -385,6 +387,7 @@ void manager_handle_result(struct manager *m, const struct apply_result *result)
 
 static void entry_keep_hands_off(struct manager *m, struct entry *e) {
         e->hands_off = true;
+        e->rolling_back = false;
         entry_set_decision(e, &(struct decision) { ACTION_LEAVE_OFFLINE, REASON_HANDS_OFF, -1 });
         manager_report(m, e, 0, 0);
 }

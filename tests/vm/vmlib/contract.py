@@ -61,6 +61,9 @@ WAITS = r"waits: a hold is on it"
 STATE_FILE = "/run/memhpd/state"
 STATE_REFUSED = re.compile(r"^.*/run/memhpd/state\b.*\b(torn or not written by memhpd|not used)\b.*$", re.MULTILINE)
 
+NOT_KEPT = re.compile(r"^.*/run/memhpd/\w+: cannot be written\b.*$", re.MULTILINE)
+KEPT_AGAIN = re.compile(r"^.*/run/memhpd can be written again\b.*$", re.MULTILINE)
+
 
 # -- the kernel's auto_online_blocks
 
@@ -90,6 +93,7 @@ def partial(device, online, missing, what):
 KEPT = r'stays so \(on_partial is "keep"\)'
 ROLLING_BACK = r'offline again \(on_partial is "rollback"\)'
 ROLLED_BACK = r": taken offline again"
+ROLLBACK_GOES_ON = re.compile(r"^.*\bwere being taken offline when memhpd ended: going on\b.*$", re.MULTILINE)
 NOT_ROLLED_BACK = r"stays online\b.*could not be taken offline again"
 REFUSED_WRITE = r'"\w+" failed'
 
