@@ -62,7 +62,7 @@ class Machine:
         """… until the guest says that it has taken the DIMM, or refused it: true, if it took it."""
         self.qemu.forget_events()
         self.plug_dimm(name, size, node)
-        event = self.qemu.wait_event(("ACPI_DEVICE_OST",), lambda data: data["info"]["device"] == name and
+        event = self.qemu.wait_event(("ACPI_DEVICE_OST",), lambda data: data["info"].get("device") == name and
                                      data["info"]["source"] != OST_EJECT, timeout, f"plug {name}")
         return event["data"]["info"]["status"] == OST_DONE
 

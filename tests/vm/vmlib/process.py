@@ -15,11 +15,13 @@ class Process:
         self.threads = len(rows)
         status = dict(re.findall(r"^Vm(\w+):\s+(\d+) kB", parts[1], re.MULTILINE))
         self.resident, self.data, self.locked = (int(status[key]) * 1024 for key in ("RSS", "Data", "Lck"))
+        # Of what is no file: the heap, the stacks.
+        self.anonymous = int(re.search(r"^RssAnon:\s+(\d+) kB", parts[1], re.MULTILINE).group(1)) * 1024
         self.descriptors = int(parts[2])
 
     def __str__(self):
         return (f"{self.faults} page faults in {self.threads} threads, {self.resident / MIB:.1f} MiB resident, "
-                f"{self.data / MIB:.1f} MiB of data, {self.descriptors} descriptors")
+                f"{self.data / MIB:.1f} MiB of data, {self.anonymous / MIB:.1f} MiB of it in memory, {self.descriptors} descriptors")
 
 
 def look(guest, pid):
