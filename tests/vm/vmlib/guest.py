@@ -52,7 +52,7 @@ class Guest(Machine):
     def another(self, archive=None, **machine):
         """A further guest with the same software, or another initramfs; this one ends, as there is one at a time."""
         self.stop()
-        return Guest(self._software[0], archive or self.archive, **machine)
+        return type(self)(self._software[0], archive or self.archive, **machine)
 
     @property
     def archive(self):

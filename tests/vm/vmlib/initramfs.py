@@ -117,17 +117,21 @@ def build(kernel, builddir, cache):
     _add_busybox(archive)
     for name in PROGRAMS:
         add_program(archive, find_program(builddir, name), f"usr/bin/{name}")
-    # What only tests need is not there where only the programs were built.
-    for name in TEST_PROGRAMS:
-        path = os.path.join(builddir, "tests/vm", name)
-        if os.path.isfile(path):
-            add_program(archive, path, f"usr/bin/{name}")
+    add_test_programs(archive, builddir)
     for name in TOOLS:
         path = which(name)
         if path:
             add_program(archive, path, f"usr/bin/{name}")
     add_modules(archive, kernel)
     return store(archive.pack(), cache)
+
+
+def add_test_programs(archive, builddir):
+    """What only tests need is not there where only the programs were built."""
+    for name in TEST_PROGRAMS:
+        path = os.path.join(builddir, "tests/vm", name)
+        if os.path.isfile(path):
+            add_program(archive, path, f"usr/bin/{name}")
 
 
 def find_program(builddir, name):

@@ -14,7 +14,7 @@ import re
 import time
 
 from . import claims, packages, udev
-from .machine import GIB
+from .machine import GIB, MIB
 from .report import Failed
 
 DIMMS, BLOCKS_EACH = 6, 16
@@ -43,7 +43,13 @@ def start_udev(guest):
     guest.check("mkdir -p /run/udev && systemd-udevd --daemon && udevadm settle")
 
 
+def start_service(guest):
+    """By systemd, with all that the shipped unit has, and nothing else."""
+    guest.start_daemon(POLICY)
+
+
 PEERS = {"kernel": start_kernel, "memhpd": start_memhpd, "udev": start_udev}
+SERVICE = {"service": start_service}        # where systemd is PID 1
 
 
 class Lab:
@@ -77,11 +83,12 @@ class Lab:
 def _story(guest, peer):
     """What was said of it, for whoever has to find out why."""
     lines = guest.check("dmesg | grep -E 'PNP0C80|Out of memory|invoked oom-killer|page allocation failure' || true")
-    return (guest.log() if peer == "memhpd" else "") + lines
+    return (guest.log() if peer in ("memhpd", "service") else "") + lines
 
 
 def fill(guest):
-    guest.check(f"hog {FREE_MIB} >/run/hog 2>&1 </dev/null & "
+    # Whoever has to be killed, it is to be the hog: what starts it may be protected.
+    guest.check(f"{{ echo 0 >/proc/self/oom_score_adj; exec hog {FREE_MIB}; }} >/run/hog 2>&1 </dev/null & "
                 "for i in $(seq 600); do grep -q full /run/hog && exit 0; sleep 0.1; done; exit 1", 90)
     guest.check(f"hog --burn {BURNERS} >/dev/null 2>&1 </dev/null &")
 
@@ -104,7 +111,7 @@ def trial(guest, peer, gap=GAP):
     """Six DIMMs into a starved guest, with this peer in charge."""
     before = guest.look()
     claims.expect_block_size(before)
-    PEERS[peer](guest)
+    {**PEERS, **SERVICE}[peer](guest)
     fill(guest)
     seconds = []
     for n in range(DIMMS):
@@ -135,3 +142,32 @@ def expect_all(report, name, result):
     report.saw(f"{name}: {result}")
     if not result.is_good():
         raise Failed(f"{name}: {result}")
+
+
+def play_service(guest, report, trials):
+    """So many trials of the service, each in a guest of its own."""
+    results = []
+    try:
+        for turn in range(trials):
+            if turn > 0:
+                guest = guest.another(**MACHINE)
+            expect_shipped_unit(guest, report, turn == 0)
+            results.append(trial(guest, "service"))
+            report.saw(f"trial {turn + 1}: {results[-1]}")
+            if not results[-1].is_good():
+                report.quote(_story(guest, "service"))
+    finally:
+        guest.stop()
+    good = sum(r.is_good() for r in results)
+    report.expect(good == trials, f"everything online and nobody killed in {good} of {trials}")
+
+
+def expect_shipped_unit(guest, report, tell):
+    """What a drop-in or a missing option would change."""
+    names = ("Nice", "CPUWeight", "OOMScoreAdjust", "MemoryMin", "LimitMEMLOCK", "Slice", "DropInPaths")
+    wanted = ["-20", "10000", "-1000", str(16 * MIB), "infinity", "-.slice", ""]
+    seen = guest.unit(*names)
+    if seen != wanted:
+        raise Failed(f"the unit is another: {dict(zip(names, seen))}")
+    if tell:
+        report.saw("the unit is as shipped: " + ", ".join(f"{n} {v}" for n, v in zip(names, seen) if v))

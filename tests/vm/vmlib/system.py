@@ -101,6 +101,7 @@ def _build(kernel, builddir, cache):
     for name in MASKED:
         more.add_link(f"etc/systemd/system/{name}", "/dev/null")
     initramfs.add_program(more, initramfs.which("busybox"), "usr/bin/busybox")
+    initramfs.add_test_programs(more, builddir)
     _install(more, builddir)
     initramfs.add_modules(more, kernel)
     return initramfs.store(more.pack(), cache, "system", base.archive)
