@@ -239,6 +239,25 @@ START_TEST(test_overflow) {
 }
 END_TEST
 
+/* Whoever puts alike lines together must not lose one that was judged by other figures. */
+START_TEST(test_equal) {
+        const struct balance a = { .movable = 1, .kernel = 2, .added = 3, .node = -1, .ratio = 301, .judged = true };
+        const struct balance none = {}, unjudged = { .movable = 9 };
+        struct balance others[] = { a, a, a, a, a };
+
+        others[0].movable++;
+        others[1].kernel++;
+        others[2].added++;
+        others[3].node = 0;
+        others[4].ratio++;
+        ck_assert(balance_equal(&a, &a));
+        for (size_t i = 0; i < ARRAY_SIZE(others); i++)
+                ck_assert(!balance_equal(&a, &others[i]) && !balance_equal(&others[i], &a));
+        ck_assert(!balance_equal(&a, &none) && !balance_equal(&none, &a));
+        ck_assert(balance_equal(&none, &unjudged)); /* figures of what was not judged say nothing */
+}
+END_TEST
+
 START_TEST(test_percent) {
         struct prng p = { 5 };
 
@@ -267,6 +286,7 @@ int main(void) {
         tcase_add_test(c, test_cma);
         tcase_add_test(c, test_nodes);
         tcase_add_test(c, test_overflow);
+        tcase_add_test(c, test_equal);
         tcase_add_test(c, test_percent);
 
         c = check_case(s, "accounts");
