@@ -9,6 +9,11 @@ MEMHP_VM_PACKAGES="
 MEMHP_CHECK_PACKAGES="
         mandoc valgrind zsh fish dbus-daemon polkitd prometheus-node-exporter systemd clang libclang-rt-14-dev"
 
+# For ./check --full: coverage, other compilers, another C library, other machines.
+MEMHP_FULL_PACKAGES="
+        gcovr musl-tools lld llvm qemu-user
+        gcc-aarch64-linux-gnu gcc-powerpc64le-linux-gnu gcc-s390x-linux-gnu"
+
 # deps_missing PACKAGE...: print those that are not installed
 deps_missing() {
         local package

@@ -1,0 +1,115 @@
+#!/bin/bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# gcc and clang at every level, link-time optimisation, and musl: tests/compilers.sh [NAME...]. Builds everything with -Werror in
+# build-compilers/NAME and runs the unit tests there. -l lists the names. Closes with "N passed, N failed, N skipped".
+#
+# musl is another C library, for which Debian has neither libsystemd nor the other libraries: what decides (src/core) and
+# what touches the system with libc alone (most of src/host) are compiled with its headers.
+set -u
+cd "$(dirname "$0")/.." || exit 1
+top=$PWD work=$PWD/build-compilers
+passed=0 failed=0 skipped=0
+
+# NAME|COMPILER|CFLAGS|LDFLAGS. What LTO makes of a test that replaces functions by the linker's --wrap is no longer replaced, so
+# there the library and the programs are built with it and the tests are those without.
+table="
+gcc-O0|gcc|-O0 -g|
+gcc-O1|gcc|-O1|
+gcc-O2|gcc|-O2|
+gcc-O3|gcc|-O3|
+gcc-O3-ndebug|gcc|-O3 -DNDEBUG|
+gcc-lto|gcc|-O2 -flto=2|-O2 -flto=2
+clang-O0|clang|-O0 -g|
+clang-O1|clang|-O1|
+clang-O2|clang|-O2|
+clang-O3|clang|-O3|
+clang-lto|clang|-O2 -flto|-O2 -flto -fuse-ld=lld
+"
+
+count() { # passed|failed|skipped TEXT
+        printf '%s\n' "$2"
+        case $1 in
+        passed) passed=$((passed + 1)) ;;
+        failed) failed=$((failed + 1)) ;;
+        skipped) skipped=$((skipped + 1)) ;;
+        esac
+}
+
+build_and_test() { # NAME COMPILER CFLAGS LDFLAGS
+        local build=$work/$1 ar=ar ranlib=ranlib
+        rm -rf "$build" && mkdir -p "$build" && cd "$build" || return 1
+        case $1 in
+        gcc-lto) ar=gcc-ar ranlib=gcc-ranlib ;;
+        clang-lto) ar=llvm-ar ranlib=llvm-ranlib ;;
+        esac
+        "$top/configure" --prefix=/usr --sysconfdir=/etc --enable-werror CC="$2" AR="$ar" RANLIB="$ranlib" CFLAGS="$3" LDFLAGS="$4" &&
+                make -j2 all && make -j2 "${target:-unit-tests}"
+}
+
+one() { # NAME COMPILER CFLAGS LDFLAGS
+        local start=$SECONDS log=$work/$1.log n
+        if ! command -v "$2" >/dev/null; then
+                count skipped "skip   $1: there is no $2"
+        elif (build_and_test "$@") >"$log" 2>&1 </dev/null; then
+                n=$(sed -n 's/^# PASS: *//p' "$log" | tail -n 1)
+                if [ "${n:-0}" -gt 0 ]; then
+                        count passed "ok     $1: $n test programs, $((SECONDS - start)) s ($("$2" --version | head -n 1))"
+                else
+                        count failed "FAILED $1: no test ran"
+                fi
+        else
+                count failed "FAILED $1: see $log"
+                grep -E ' (error|warning): |^FAIL: |undefined reference' "$log" | head -n 20 | sed 's/^/       | /'
+        fi
+        rm -rf "${work:?}/$1"
+}
+
+# The fuzz targets need no library but libc, and go through their corpus: that is what can run here with another libc.
+musl_programs="buddyinfo history holds iomem kernlog rivals selector snapshot state uevent zoneinfo"
+
+musl() {
+        local build=$work/musl name
+        local flags="-std=gnu11 -O2 -D_GNU_SOURCE -I$top/include -Wall -Wextra -Wshadow -Wundef -Wformat=2 -Werror -Wno-missing-field-initializers"
+        rm -rf "$build" && mkdir -p "$build" && cd "$build" || return 1
+        for source in "$top"/src/core/*.c; do
+                musl-gcc $flags -c "$source" -o "core-$(basename "$source" .c).o" || return 1
+        done
+        ar rcs libcore.a core-*.o || return 1
+        for name in $musl_programs; do
+                # Those that look at what host has are not for libc alone.
+                ! grep -q '#include "host/' "$top/tests/fuzz/fuzz_$name.c" || continue
+                musl-gcc $flags -I"$top/tests/fuzz" -static "$top/tests/fuzz/fuzz_$name.c" "$top/tests/fuzz/replay.c" libcore.a -o "fuzz_$name" &&
+                        "./fuzz_$name" "$top/tests/fuzz/corpus/$name"/* && echo "ran fuzz_$name" || return 1
+        done
+        grep -q . <<<"$(ls fuzz_*)"
+}
+
+musl_step() {
+        local log=$work/musl.log
+        if ! command -v musl-gcc >/dev/null; then
+                count skipped "skip   musl: there is no musl-gcc"
+        elif (musl) >"$log" 2>&1 </dev/null && [ "$(grep -c '^ran ' "$log")" -gt 0 ]; then
+                count passed "ok     musl: src/core compiles, and $(grep -c '^ran ' "$log") programs run through their corpus"
+        else
+                count failed "FAILED musl: see $log"
+                grep -E ' (error|warning): |undefined reference' "$log" | head -n 20 | sed 's/^/       | /'
+        fi
+        rm -rf "$work/musl"
+}
+
+if [ "${1-}" = -l ]; then
+        printf '%s' "$table" | cut -d'|' -f1 | grep .
+        echo musl
+        exit 0
+fi
+[ -e configure ] || autoreconf -fi || exit 1
+mkdir -p "$work" || exit 1
+wanted=" $* "
+while IFS='|' read -r name compiler cflags ldflags; do
+        [ -n "$name" ] || continue
+        [ "$wanted" = "  " ] || [[ $wanted == *" $name "* ]] || continue
+        one "$name" "$compiler" "$cflags" "$ldflags"
+done <<<"$table"
+[ "$wanted" != "  " ] && [[ $wanted != *" musl "* ]] || musl_step
+echo "$passed passed, $failed failed, $skipped skipped"
+[ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
