@@ -7,11 +7,12 @@ MEMHP_BUILD_PACKAGES="
 MEMHP_VM_PACKAGES="
         qemu-system-x86 busybox-static cpio zstd kmod ndctl daxctl python3 debootstrap"
 MEMHP_CHECK_PACKAGES="
-        mandoc valgrind zsh fish dbus-daemon polkitd prometheus-node-exporter systemd clang libclang-rt-14-dev"
+        mandoc valgrind zsh fish dbus-daemon polkitd prometheus-node-exporter systemd clang libclang-rt-14-dev
+        cppcheck"
 
 # For ./check --full: coverage, other compilers, another C library, other machines.
 MEMHP_FULL_PACKAGES="
-        gcovr musl-tools lld llvm qemu-user
+        gcovr clang-tidy musl-tools lld llvm qemu-user
         gcc-aarch64-linux-gnu gcc-powerpc64le-linux-gnu gcc-s390x-linux-gnu"
 
 # deps_missing PACKAGE...: print those that are not installed

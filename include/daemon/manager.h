@@ -87,10 +87,10 @@ const struct candidate *manager_job_candidates(const struct manager *m, const st
 void manager_cancel_job(struct manager *m, struct job *j);
 
 /* duration_usec: 0 is until it is released. -EINVAL: error says why · -ENOSPC: there are HOLDS_MAX · -EIO and others: the
- * file cannot be written, and nothing has changed. */
+ * file cannot be written, and nothing has changed · -EBUSY: another program is changing it. */
 int manager_add_hold(struct manager *m, const char *selector, uint64_t duration_usec, const char *reason, uint32_t *ret_id,
                      char error[static SELECTOR_ERROR_MAX]);
-/* -ENOENT: there is no such hold. id: 0 is all. */
+/* -ENOENT: there is no such hold · -EBUSY and others as above. id: 0 is all. */
 int manager_remove_hold(struct manager *m, uint32_t id);
 
 /* Figures of now, to be freed with stats_done() in every case. On failure *ret_which is the file that cannot be used, and

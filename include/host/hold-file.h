@@ -12,5 +12,6 @@ uint64_t hold_now_usec(void);
 int hold_file_read(int dir_fd, struct holds *ret, unsigned *ret_line);
 int hold_file_write(int dir_fd, const struct holds *h);
 
-/* A descriptor: until it is closed, nobody else who locks changes the file. Whoever may not write cannot lock either. */
-int hold_file_lock(int dir_fd);
+/* A descriptor: until it is closed, nobody else who locks changes the file. Whoever may not write cannot lock either.
+ * wait: for another who has locked it, however long; otherwise -EBUSY. */
+int hold_file_lock(int dir_fd, bool wait);

@@ -25,9 +25,12 @@ static bool has_prefix(const char *s, const char *prefix) {
 
 /* "dax2.0" with the prefix "dax": "2.0", NULL for other names. The first number is the region's, in namespaces, too. */
 static const char *parse_name(const char *name, const char *prefix) {
-        const char *numbers = name + strlen(prefix), *p = numbers;
+        const char *numbers, *p;
 
-        if (!has_prefix(name, prefix) || !isdigit((unsigned char) *p))
+        if (!has_prefix(name, prefix))
+                return NULL;
+        p = numbers = name + strlen(prefix);
+        if (!isdigit((unsigned char) *p))
                 return NULL;
         p += strspn(p, "0123456789");
         return *p == '.' && p[1] && !p[1 + strspn(p + 1, "0123456789")] ? numbers : NULL;
@@ -54,12 +57,13 @@ static bool is_system_ram(const struct iomem *io, const char *holder) {
 /* A devdax namespace keeps its first part to itself, and the dax device has the rest. Entry i is the dax device. */
 static const struct iomem_entry *find_header(const struct iomem *io, size_t i) {
         const struct iomem_entry *dax = &io->entries[i], *before = i ? &io->entries[i - 1] : NULL;
-        const char *numbers;
+        const char *numbers, *others;
 
         if (!before || before->parent != dax->parent || before->end >= dax->start)
                 return NULL;
         numbers = parse_name(before->name, "namespace");
-        return numbers && same_region(numbers, parse_name(dax->name, "dax")) ? before : NULL;
+        others = parse_name(dax->name, "dax");
+        return numbers && others && same_region(numbers, others) ? before : NULL;
 }
 
 static bool is_header(const struct iomem *io, size_t i) {

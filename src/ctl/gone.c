@@ -45,7 +45,8 @@ static void collect_edges(struct edges *e, const struct reports *reports, const 
                 edges_add(e, s->ranges.items[i].first / unit, MIN(s->ranges.items[i].last / unit, (uint64_t) UINT32_MAX));
         for (size_t i = 0; i < n_there; i++)
                 edges_add(e, there[i].block.index, there[i].last);
-        qsort(e->items, e->n, sizeof(*e->items), compare);
+        if (e->n > 1)
+                qsort(e->items, e->n, sizeof(*e->items), compare);
 }
 
 static bool is_there(uint64_t block, const struct run *there, size_t n_there) {

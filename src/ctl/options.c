@@ -273,6 +273,10 @@ int options_parse(int argc, char **argv, struct options *ret, int *ret_n) {
         while (optind < argc) /* after "--" */
                 argv[n++] = argv[optind++];
         argv[n] = NULL;
+        if (o.host && (!*o.host || *o.host == '-')) { /* an option, to ssh */
+                complain("--host: \"%s\" is no host", o.host);
+                return -EINVAL;
+        }
         *ret = o;
         *ret_n = n;
         return 0;

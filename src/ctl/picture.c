@@ -126,7 +126,7 @@ static int find_group(struct picture *p, const struct node_set *nodes) {
 static void add_area(struct picture *p, const struct area *a) {
         if (!GROW(p->areas, p->n, p->capacity))
                 out_of_memory();
-        p->areas[p->n] = *a;
+        p->areas[p->n] = *a; /* NOLINT(clang-analyzer-core*): GROW() has made room */
         p->areas[p->n++].group = find_group(p, &a->block.nodes);
 }
 

@@ -37,7 +37,7 @@ static enum status open_holds(const struct options *o, int *ret_lock, int *ret_f
         }
         r = fd;
         if (r >= 0 && ret_lock)
-                r = lock = hold_file_lock(fd);
+                r = lock = hold_file_lock(fd, true);
         if (r >= 0)
                 r = hold_file_read(fd, ret, &line);
         if (r == -ENOMEM)

@@ -67,6 +67,10 @@ static int check_hold(const char *selector, const char *reason, sd_bus_error *er
         return sd_bus_error_setf(error, BUS_ERROR_BAD_SELECTOR, "%s: not held: %s", selector, why);
 }
 
+static int refuse_busy(sd_bus_error *error) {
+        return sd_bus_error_setf(error, BUS_ERROR_BUSY, "somebody else is changing the holds at this moment; try again");
+}
+
 int bus_hold(struct bus *b, sd_bus_message *m, bool only_check, sd_bus_error *error) {
         _cleanup_(selector_done) struct selector selector = {};
         char why[SELECTOR_ERROR_MAX] = "";
@@ -89,6 +93,8 @@ int bus_hold(struct bus *b, sd_bus_message *m, bool only_check, sd_bus_error *er
         if (r < 0 || only_check)
                 return r;
         r = manager_add_hold(b->manager, text, duration, reason, &id, why);
+        if (r == -EBUSY)
+                return refuse_busy(error);
         if (r == -ENOSPC)
                 return sd_bus_error_setf(error, SD_BUS_ERROR_LIMITS_EXCEEDED, "there are %d holds already; release some", HOLDS_MAX);
         return r < 0 ? r : sd_bus_reply_method_return(m, "u", id);
@@ -102,6 +108,8 @@ int bus_release(struct bus *b, sd_bus_message *m, bool only_check, sd_bus_error 
         if (r < 0 || only_check)
                 return r;
         r = manager_remove_hold(b->manager, id);
+        if (r == -EBUSY)
+                return refuse_busy(error);
         if (r == -ENOENT)
                 return sd_bus_error_setf(error, SD_BUS_ERROR_INVALID_ARGS, "%u: there is no such hold", id);
         return r < 0 ? r : sd_bus_reply_method_return(m, "");

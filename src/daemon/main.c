@@ -112,16 +112,16 @@ static int open_privileged(const char *root, struct privileged *ret) {
         return r;
 }
 
-static int run(struct manager_options *options) {
+static int run(struct manager_options options) {
         _cleanup_(privileged_done) struct privileged privileged = {};
         _cleanup_(manager_freep) struct manager *m = NULL;
         _cleanup_(sd_event_unrefp) sd_event *event = NULL;
         int r;
 
-        r = open_privileged(options->root, &privileged);
+        r = open_privileged(options.root, &privileged);
         if (r < 0)
                 return r;
-        options->privileged = &privileged;
+        options.privileged = &privileged;
         r = block_signals();
         if (r >= 0)
                 r = sd_event_default(&event);
@@ -143,7 +143,7 @@ static int run(struct manager_options *options) {
         if (r < 0)
                 journal_print(LOG_NOTICE, MESSAGE_WARNING, "no thread for messages: %s; a journal that hangs holds memhpd up",
                               strerror(-r));
-        r = manager_new(event, options, &m);
+        r = manager_new(event, &options, &m);
         if (r >= 0)
                 r = sd_event_add_signal(event, NULL, SIGHUP, on_hangup, m);
         if (r >= 0)
@@ -217,7 +217,7 @@ int main(int argc, char **argv) {
                 return restore(options.root) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
         default:
                 memory_prepare();
-                r = run(&options);
+                r = run(options);
                 journal_stop();
                 return exit_status(r);
         }

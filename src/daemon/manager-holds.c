@@ -80,7 +80,7 @@ static int change_holds(struct manager *m, struct holds *h, int *ret_lock) {
 
         if (m->keep.dir_fd < 0)
                 return m->keep.dir_fd;
-        lock = hold_file_lock(m->keep.dir_fd);
+        lock = hold_file_lock(m->keep.dir_fd, false); /* whoever stands still with it must not hold up memory */
         if (lock < 0)
                 return lock;
         r = hold_file_read(m->keep.dir_fd, h, &line);

@@ -23,20 +23,25 @@ static void format_subject(const struct report_context *c, const struct tally_gr
                  g->n_blocks, g->n_blocks == 1 ? "" : "s", blocks, format_size(g->n_blocks * c->block_size, bytes), node);
 }
 
+/* NULL: it was none, or of an earlier policy. */
+static const struct rule *find_rule(const struct report_context *c, const struct tally_group *g) {
+        return g->key.rule >= 0 && (size_t) g->key.rule < c->policy->n_rules ? &c->policy->rules[g->key.rule] : NULL;
+}
+
 /* "rule "dimms" (FILE:12)" */
 static void format_rule(const struct report_context *c, const struct tally_group *g, char *buf, size_t size) {
-        const struct rule *r;
+        const struct rule *r = find_rule(c, g);
 
-        if (g->key.rule < 0 || (size_t) g->key.rule >= c->policy->n_rules) {
+        if (r)
+                snprintf(buf, size, "rule \"%s\" (%s:%u)", r->name, r->file, r->line);
+        else
                 snprintf(buf, size, "a rule of an earlier policy");
-                return;
-        }
-        r = &c->policy->rules[g->key.rule];
-        snprintf(buf, size, "rule \"%s\" (%s:%u)", r->name, r->file, r->line);
 }
 
 static const char *wanted_zone(const struct report_context *c, const struct tally_group *g) {
-        return g->key.rule >= 0 ? action_zone_name(c->policy->rules[g->key.rule].action) : NULL;
+        const struct rule *r = find_rule(c, g);
+
+        return r ? action_zone_name(r->action) : NULL;
 }
 
 /* The text goes behind the subject that is there already. */
@@ -235,8 +240,7 @@ static void compose(const struct report_context *c, const struct tally_group *g,
 }
 
 void report_compose(const struct report_context *c, const struct tally_group *g, struct report *ret) {
-        const struct rule *rule = g->key.rule >= 0 && (size_t) g->key.rule < c->policy->n_rules
-                                  ? &c->policy->rules[g->key.rule] : NULL;
+        const struct rule *rule = find_rule(c, g);
 
         *ret = (struct report) {
                 .usec = c->now_usec,

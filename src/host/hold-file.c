@@ -37,8 +37,10 @@ int hold_file_write(int dir_fd, const struct holds *h) {
         return r < 0 ? r : rundir_write(dir_fd, RUNDIR_HOLDS, text, size);
 }
 
-int hold_file_lock(int dir_fd) {
+int hold_file_lock(int dir_fd, bool wait) {
         _cleanup_close_ int fd = openat(dir_fd, RUNDIR_HOLDS_LOCK, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
 
-        return fd < 0 || flock(fd, LOCK_EX) < 0 ? -errno : TAKE_FD(fd);
+        if (fd >= 0 && flock(fd, LOCK_EX | (wait ? 0 : LOCK_NB)) >= 0)
+                return TAKE_FD(fd);
+        return errno == EWOULDBLOCK ? -EBUSY : -errno;
 }

@@ -126,7 +126,7 @@ static int read_all(struct search *s, const char *root, const char *const *dirs,
                 _cleanup_free_ char *text = NULL;
                 size_t size;
 
-                s->file = &overlay.files[i];
+                s->file = &overlay.files[i]; /* cppcheck-suppress autoVariables; used by read_one() alone */
                 r = overlay_read(&overlay, s->file, &text, &size);
                 if (r < 0)
                         r = note_unread(s, r);

@@ -155,7 +155,7 @@ static uint64_t now_msec(void) {
 int uevent_monitor_expect(struct uevent_monitor *m, uint32_t block, int timeout_msec) {
         const uint64_t end = now_msec() + (uint64_t) timeout_msec;
         struct pollfd p = { .fd = uevent_monitor_fd(m), .events = POLLIN };
-        struct uevent event;
+        struct uevent event = {};
         int r;
 
         for (;;) {

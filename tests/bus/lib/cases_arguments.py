@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Arguments that make no sense, or too much of it: each is refused with the error that the contract names, and changes nothing."""
 
+import fcntl
+import os
+
 from .cases_calls import LIMITS, start
 from .rig import NOBODY
 from .wire import Client, Failure
@@ -169,6 +172,10 @@ def case_arguments_holds(checks, rig):
     checks.equal("64 are enough", root.refused("Hold", "sts", ["node:5", 0, ""])[0], LIMITS)
     for number in (999, 2 ** 32 - 1):
         checks.equal(f"there is no hold {number}", root.refused("Release", "u", [number])[0], INVALID)
+    with open(os.path.join(memhpd.root, "run/memhpd/.holds.lock"), "w", encoding="utf-8") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)        # memhpctl, stopped at the wrong moment
+        checks.equal("nobody waits for who changes them", [root.refused("Hold", "sts", ["node:5", 0, ""])[0],
+                                                            root.refused("Release", "u", [0])[0]], [OURS + "Busy"] * 2)
     root.manager("Release", "u", [0])
     checks.equal("0 is all", root.properties("/org/memhp1", "Manager")["Holds"], [])
     checks.equal("… also of none", root.refused("Release", "u", [0])[0], "no error")

@@ -385,7 +385,8 @@ def case_usage(checks, ctl):
             (("-x", "list"), "-x"), (("list", "-xJ"), "-x"), (("list", "--json=1"), "no argument"),
             (("list", "-o"), "COLS"), (("list", "--sysroot"), "DIR"), (("zones", "--split", "NODE"), "--split"),
             (("show", "1", "-o", "SIZE"), "help show"),
-            (("buddy", "--all"), "--all"), (("help", "lits"), "list")):
+            (("buddy", "--all"), "--all"), (("help", "lits"), "list"),
+            (("-H", "-oProxyCommand=x", "status"), "no host"), (("--host=", "status"), "no host")):
         result = ctl.run(*arguments)
         checks.expect(result.status == 2 and result.out == "" and result.err.startswith("memhpctl: ") and
                       expected in result.err, f"{' '.join(arguments)!r}: exit 2, and says why", result)
