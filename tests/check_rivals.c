@@ -129,7 +129,10 @@ static const struct {
         { HYPERV, &hyperv, "udev-rule 5 certain" },
         { HYPERV, &unknown, "udev-rule 5 maybe" },
         { "SUBSYSTEM!=\"block\", GOTO=\"end\"\nATTR{state}=\"online\"\nLABEL=\"end\"", &pc, "" },
-        { "SUBSYSTEM!=\"block\", GOTO=\"nowhere\"\nATTR{state}=\"online\"", &pc, "" },
+        { "SUBSYSTEM!=\"block\", GOTO=\"nowhere\"\nATTR{state}=\"online\"", &pc, "udev-rule 2 certain" },
+        { "SUBSYSTEM!=\"block\", GOTO=\"\"\nATTR{state}=\"online\"\nLABEL=\"\"", &pc, "udev-rule 2 certain" },
+        { "SUBSYSTEM!=\"block\", GOTO=\"end\"\nATTR{state}=\"online\"\n# LABEL=\"end\"\n", &pc, "udev-rule 2 certain" },
+        { "SUBSYSTEM!=\"block\", GOTO=\"end\"\nATTR{state}=\"online\"\nENV{A}=\"end\", LABEL = \"end\"\n", &pc, "" },
         /* it comes along here either way */
         { "ENV{A}==\"b\", GOTO=\"end\"\nENV{B}==\"c\", GOTO=\"end\"\nLABEL=\"end\"\nSUBSYSTEM==\"memory\", "
           "ATTR{state}=\"online\"",

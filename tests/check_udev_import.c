@@ -134,6 +134,7 @@ static const struct {
         { "CONST{virt}==\"microsoft\", GOTO=\"end\"\n" MEMORY ONLINE "LABEL=\"end\"\n", "microsoft: leave_offline @1; online @2", "" },
         { "PROGRAM==\"/usr/bin/systemd-detect-virt --vm\", RESULT==\"kvm\", " MEMORY ONLINE, "kvm: online @1; leave_offline", "" },
         { "PROGRAM==\"/bin/sh -c 'uname -m'\", RESULT==\"aarch64\", " MEMORY ONLINE, "arm64: online @1; leave_offline", "" },
+        { "CONST{virt}==\"kvm\", GOTO=\"nowhere\"\n" MEMORY ONLINE, "online @2", "" },
         /* what no policy can say */
         { MEMORY "ATTR{valid_zones}==\"*Movable*\", " MOVABLE, "leave_offline", "write 1 ATTR{valid_zones}==\"*Movable*\"" },
         { MEMORY "TEST==\"/etc/do-it\", " ONLINE, "leave_offline", "write 1 TEST==\"/etc/do-it\"" },

@@ -4,6 +4,7 @@
 /* A line of udev's rules, taken to pieces: KEY{attribute} OPERATOR "value", … Pure. */
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "core/macro.h"
 
@@ -29,3 +30,7 @@ int udev_token_take(char **line, struct udev_token *ret);
 bool udev_token_is_refused(const struct udev_token *t);
 /* PROGRAM and IMPORT ask, whatever their operator. */
 bool udev_token_is_question(const struct udev_token *t);
+
+/* A value that is a command: does it run this program, wherever that is, with one of these options ("" is none), by itself or as
+ * "/bin/sh -c 'COMMAND || :'", which succeeds whatever the program does (*ret_succeeds)? */
+bool udev_command_is(const char *value, const char *program, const char *const *options, size_t n_options, bool *ret_succeeds);

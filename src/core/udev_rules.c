@@ -42,6 +42,8 @@ struct run {
         struct piece *pieces; /* of the line at hand */
         size_t n_pieces, pieces_capacity;
         const char *line;
+        const char *rest, *end; /* of the text, behind the line */
+        unsigned n_lost;        /* jumps to nowhere */
 };
 
 /* ---- lines --------------------------------------------------------------------------------------------- */
@@ -182,66 +184,19 @@ static const char *expand(const struct run *r, const struct udev_token *t) {
         return property_value(r, name);
 }
 
-/* Is the command, of n characters, this program, wherever it is, with one of these options ("" is none)? */
-static bool is_program_with(const char *command, size_t n, const char *program, const char *const *options, size_t n_options) {
-        size_t length = strcspn(command, " "), rest;
-        const char *name = command;
-
-        length = MIN(length, n);
-        for (size_t i = 0; i < length; i++)
-                if (command[i] == '/')
-                        name = command + i + 1;
-        if (strlen(program) != (size_t) (command + length - name) || strncmp(name, program, strlen(program)) != 0)
-                return false;
-        while (length < n && command[length] == ' ')
-                length++;
-        for (rest = n - length; rest > 0 && command[length + rest - 1] == ' ';)
-                rest--;
-        for (size_t i = 0; i < n_options; i++)
-                if (strlen(options[i]) == rest && strncmp(command + length, options[i], rest) == 0)
-                        return true;
-        return false;
-}
-
-/* "/bin/sh -c 'COMMAND || :'": COMMAND, which cannot fail then. */
-static const char *take_shell(const char *command, size_t *ret_n, bool *ret_succeeds) {
-        static const char *const shells[] = { "/bin/sh -c '", "/usr/bin/sh -c '", "sh -c '" };
-        const char *bars;
-
-        *ret_n = strlen(command);
-        *ret_succeeds = false;
-        for (size_t i = 0; i < ARRAY_SIZE(shells); i++) {
-                size_t n = strlen(shells[i]);
-
-                if (strncmp(command, shells[i], n) != 0 || command[*ret_n - 1] != '\'' || *ret_n == n)
-                        continue;
-                command += n;
-                *ret_n -= n + 1;
-                bars = memmem(command, *ret_n, "||", 2);
-                if (bars) {
-                        *ret_succeeds = true;
-                        *ret_n = (size_t) (bars - command);
-                }
-                break;
-        }
-        return command;
-}
-
 /* Programs that are known: uname tells the machine, systemd-detect-virt what it runs on, with success only if that is
  * something. */
 static enum verdict run_program(struct run *r, const struct udev_token *t) {
         static const char *const uname_options[] = { "-m", "-p", "-i" }, *const virt_options[] = { "", "-v", "--vm" };
-        const char *virtualization = r->event->virtualization, *command;
+        const char *virtualization = r->event->virtualization;
         bool succeeds;
-        size_t n;
 
         r->result = NULL;
-        command = take_shell(t->value, &n, &succeeds);
-        if (is_program_with(command, n, "uname", uname_options, ARRAY_SIZE(uname_options))) {
+        if (udev_command_is(t->value, "uname", uname_options, ARRAY_SIZE(uname_options), &succeeds)) {
                 r->result = r->event->architecture;
                 return YES;
         }
-        if (!virtualization || !is_program_with(command, n, "systemd-detect-virt", virt_options, ARRAY_SIZE(virt_options)))
+        if (!virtualization || !udev_command_is(t->value, "systemd-detect-virt", virt_options, ARRAY_SIZE(virt_options), &succeeds))
                 return MAYBE;
         r->result = virtualization;
         return succeeds || r->event->ignore_exit || strcmp(virtualization, "none") != 0 ? YES : NO;
@@ -304,6 +259,31 @@ static int add_jump(struct run *r, const char *label, double weight) {
         return 0;
 }
 
+/* So many jumps to nowhere are looked for in vain; a file with more of them is none that anybody wrote. */
+#define LOST_MAX 64
+
+/* Is there such a label further on? udev ignores a jump to one that is nowhere. */
+static bool has_label(struct run *r, const char *label) {
+        size_t n = strlen(label);
+
+        for (const char *p = r->rest; n > 0 && r->n_lost < LOST_MAX && (p = memmem(p, (size_t) (r->end - p), label, n)); p++) {
+                const char *key = p - 1;
+
+                const char *line;
+
+                if (p == r->rest || *key != '"' || p + n == r->end || p[n] != '"')
+                        continue;
+                while (key > r->rest && (isspace((unsigned char) key[-1]) || key[-1] == '='))
+                        key--;
+                for (line = key; line > r->rest && line[-1] != '\n';)
+                        line--;
+                if (key - line >= 5 && strncmp(key - 5, "LABEL", 5) == 0 && line[strspn(line, " \t")] != '#')
+                        return true;
+        }
+        r->n_lost++;
+        return false;
+}
+
 static void arrive(struct run *r, const char *label) {
         for (size_t i = 0; i < r->n_jumps; i++)
                 if (strcmp(r->jumps[i].label, label) == 0) {
@@ -349,8 +329,9 @@ static enum verdict judge(struct run *r, const struct udev_token *tokens, size_t
         return all;
 }
 
-/* What it sets, or (unknown) would set, if that were known to hold. */
-static int assign(struct run *r, const struct udev_token *tokens, size_t n, bool certain, const struct udev_token *unknown) {
+/* What it sets, or (unknown) would set, if that were known to hold. *ret_label: where it jumps to, if it does. */
+static int assign(struct run *r, const struct udev_token *tokens, size_t n, bool certain, const struct udev_token *unknown,
+                  const char **ret_label) {
         int ret = 0;
 
         for (size_t i = 0; i < n && ret >= 0; i++) {
@@ -358,6 +339,11 @@ static int assign(struct run *r, const struct udev_token *tokens, size_t n, bool
 
                 if (strcmp(t->key, "LABEL") == 0 || udev_token_is_question(t))
                         continue;
+                if (strcmp(t->key, "GOTO") == 0) {
+                        if (!has_label(r, t->value))
+                                continue;
+                        *ret_label = t->value;
+                }
                 tell(r, t, certain, unknown);
                 if (strcmp(t->key, "ENV") == 0 && !unknown)
                         ret = set_property(r, t->attribute, certain ? expand(r, t) : NULL);
@@ -381,11 +367,8 @@ static int apply_rule(struct run *r, const struct udev_token *tokens, size_t n) 
         if (v == NO)
                 return 0;
         if (v == MAYBE && r->event->strict)
-                return assign(r, tokens, n, false, unknown);
-        ret = assign(r, tokens, n, r->weight == 1 && v == YES, NULL);
-        for (size_t i = 0; i < n; i++)
-                if (strcmp(tokens[i].key, "GOTO") == 0)
-                        label = tokens[i].value;
+                return assign(r, tokens, n, false, unknown, &label);
+        ret = assign(r, tokens, n, r->weight == 1 && v == YES, NULL, &label);
         if (!label || ret < 0)
                 return ret;
         here = v == YES ? r->weight : r->weight / 2;
@@ -437,6 +420,8 @@ static int apply_text(struct run *r, const char *text, size_t size, char *to) {
                         continue;
                 }
                 *to++ = '\0';
+                r->rest = text;
+                r->end = end;
                 if (memchr(line, '\0', (size_t) (to - line)) == to - 1)
                         ret = apply_line(r, line);
                 line = to;

@@ -132,3 +132,55 @@ const char *udev_operator_to_string(enum udev_operator op) {
 bool udev_token_is_question(const struct udev_token *t) {
         return t->op < UDEV_ASSIGN || strcmp(t->key, "PROGRAM") == 0 || strcmp(t->key, "IMPORT") == 0;
 }
+
+/* Is the command, of n characters, this program, wherever it is, with one of these options ("" is none)? */
+static bool is_program_with(const char *command, size_t n, const char *program, const char *const *options, size_t n_options) {
+        size_t length = strcspn(command, " "), rest;
+        const char *name = command;
+
+        length = MIN(length, n);
+        for (size_t i = 0; i < length; i++)
+                if (command[i] == '/')
+                        name = command + i + 1;
+        if (strlen(program) != (size_t) (command + length - name) || strncmp(name, program, strlen(program)) != 0)
+                return false;
+        while (length < n && command[length] == ' ')
+                length++;
+        for (rest = n - length; rest > 0 && command[length + rest - 1] == ' ';)
+                rest--;
+        for (size_t i = 0; i < n_options; i++)
+                if (strlen(options[i]) == rest && strncmp(command + length, options[i], rest) == 0)
+                        return true;
+        return false;
+}
+
+/* "/bin/sh -c 'COMMAND || :'": COMMAND, which cannot fail then. */
+static const char *take_shell(const char *command, size_t *ret_n, bool *ret_succeeds) {
+        static const char *const shells[] = { "/bin/sh -c '", "/usr/bin/sh -c '", "sh -c '" };
+        const char *bars;
+
+        *ret_n = strlen(command);
+        *ret_succeeds = false;
+        for (size_t i = 0; i < ARRAY_SIZE(shells); i++) {
+                size_t n = strlen(shells[i]);
+
+                if (strncmp(command, shells[i], n) != 0 || command[*ret_n - 1] != '\'' || *ret_n == n)
+                        continue;
+                command += n;
+                *ret_n -= n + 1;
+                bars = memmem(command, *ret_n, "||", 2);
+                if (bars) {
+                        *ret_succeeds = true;
+                        *ret_n = (size_t) (bars - command);
+                }
+                break;
+        }
+        return command;
+}
+
+bool udev_command_is(const char *value, const char *program, const char *const *options, size_t n_options, bool *ret_succeeds) {
+        size_t n;
+        const char *command = take_shell(value, &n, ret_succeeds);
+
+        return is_program_with(command, n, program, options, n_options);
+}
