@@ -157,12 +157,24 @@ static void *journal_thread(void *userdata) {
         return NULL;
 }
 
+/* However the clock is set meanwhile. */
+static void make_idle(void) {
+        pthread_condattr_t monotonic;
+
+        pthread_condattr_init(&monotonic);
+        pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+        pthread_cond_init(&waiting.idle, &monotonic);
+        pthread_condattr_destroy(&monotonic);
+}
+
 int journal_start(void) {
+        static pthread_once_t once = PTHREAD_ONCE_INIT;
         pthread_attr_t attributes;
         sigset_t all, before;
         pthread_t thread;
         int r;
 
+        (void) pthread_once(&once, make_idle);
         sigfillset(&all);
         pthread_sigmask(SIG_SETMASK, &all, &before);
         pthread_attr_init(&attributes);
@@ -185,7 +197,7 @@ void journal_stop(void) {
         clock_gettime(CLOCK_MONOTONIC, &deadline);
         deadline.tv_sec += STOP_PATIENCE_SEC;
         while (waiting.started && !waiting.ended &&
-               pthread_cond_clockwait(&waiting.idle, &waiting.lock, CLOCK_MONOTONIC, &deadline) == 0)
+               pthread_cond_timedwait(&waiting.idle, &waiting.lock, &deadline) == 0)
                 ;
         waiting.started = waiting.started && !waiting.ended; /* who is stuck stays so, and what else is said is lost with it */
         pthread_mutex_unlock(&waiting.lock);

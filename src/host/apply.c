@@ -164,6 +164,7 @@ int apply_new(const struct sysfs *fs, struct apply **ret) {
         struct sigaction action = { .sa_handler = on_interrupt };
         _cleanup_(apply_freep) struct apply *a = NULL;
         sigset_t all, before;
+        pthread_condattr_t monotonic;
         pthread_attr_t attributes;
         int r;
 
@@ -174,7 +175,10 @@ int apply_new(const struct sysfs *fs, struct apply **ret) {
         a->jobs.item_size = a->offline_jobs.item_size = a->written.item_size = sizeof(struct item);
         pthread_mutex_init(&a->lock, NULL);
         pthread_cond_init(&a->wake, NULL);
-        pthread_cond_init(&a->idle, NULL);
+        pthread_condattr_init(&monotonic);
+        pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+        pthread_cond_init(&a->idle, &monotonic);
+        pthread_condattr_destroy(&monotonic);
         a->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
         if (a->event_fd < 0)
                 return -errno;
@@ -202,7 +206,7 @@ static bool wait_until_ended(struct apply *a, uint64_t usec) {
         const struct timespec deadline = { .tv_sec = (time_t) (end / 1000000), .tv_nsec = (long) (end % 1000000) * 1000 };
 
         while (!a->ended)
-                if (pthread_cond_clockwait(&a->idle, &a->lock, CLOCK_MONOTONIC, &deadline) != 0)
+                if (pthread_cond_timedwait(&a->idle, &a->lock, &deadline) != 0)
                         break;
         return a->ended;
 }

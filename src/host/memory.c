@@ -20,9 +20,11 @@ static char *heap_start; /* NULL: memory is not locked */
 void memory_prepare(void) {
         const struct rlimit unlimited = { RLIM_INFINITY, RLIM_INFINITY };
 
+#ifdef M_ARENA_MAX /* glibc's */
         (void) mallopt(M_ARENA_MAX, 1);
         (void) mallopt(M_MMAP_MAX, 0);
         (void) mallopt(M_TRIM_THRESHOLD, INT_MAX);
+#endif
         (void) setrlimit(RLIMIT_MEMLOCK, &unlimited);
 }
 

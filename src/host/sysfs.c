@@ -35,7 +35,7 @@ int sysfs_each_entry(int dir_fd, const char *path, int (*visit)(const char *name
 
         if (fd < 0)
                 return -errno;
-        while ((n = getdents64(fd, buf, sizeof(buf))) > 0)
+        while ((n = getdents64(fd, (void *) buf, sizeof(buf))) > 0)
                 for (ssize_t i = 0; i < n;) {
                         const struct dirent64 *d = (const struct dirent64 *) (buf + i);
 
