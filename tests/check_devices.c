@@ -629,7 +629,7 @@ START_TEST(startup_over_restarts) {
 END_TEST
 
 static const char *const torn[] = {
-        "", "memhpd-state 1\n", "memhpd-state 1\nadds 3\nhands-off 32-33 ", "memhpd-state 9\nend\n", "\x7f" "ELF",
+        "", "memhpd-state 1\n", "memhpd-state 1\nadds 3\nhands-off 32-33 ", "memhpd-state 9\nend\n", "\177ELF",
         "memhpd-state 1\nadds 3\nstartup 32-33 0\nend\nend\n",
 };
 

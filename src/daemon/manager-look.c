@@ -52,8 +52,9 @@ static void take(const struct manager *m, struct room *r, const struct candidate
 }
 
 static bool room_holds(const struct manager *m, const struct candidate *c, size_t n, char *text, size_t size) {
+        static const char head[] = "there is no room: ";
+        const size_t length = MIN(sizeof(head) - 1, size);
         _cleanup_(room_freep) struct room *r = NULL;
-        char shortage[JOB_MESSAGE_MAX];
         struct shortage s;
 
         if (!open_room(m, &r))
@@ -62,8 +63,8 @@ static bool room_holds(const struct manager *m, const struct candidate *c, size_
                 take(m, r, &c[i]);
         if (room_suffices(r, &s))
                 return true;
-        shortage_describe(&s, m->page_size, shortage, sizeof(shortage));
-        snprintf(text, size, "there is no room: %s", shortage);
+        snprintf(text, size, "%s", head);
+        shortage_describe(&s, m->page_size, text + length, size - length);
         return false;
 }
 

@@ -124,7 +124,7 @@ static int read_all(struct search *s, const char *root, const char *const *dirs,
         r = overlay_open(root, dirs, n, suffix, &overlay);
         for (size_t i = 0; r >= 0 && i < overlay.n; i++) {
                 _cleanup_free_ char *text = NULL;
-                size_t size;
+                size_t size = 0;
 
                 s->file = &overlay.files[i]; /* cppcheck-suppress autoVariables; used by read_one() alone */
                 r = overlay_read(&overlay, s->file, &text, &size);
