@@ -10,15 +10,15 @@ cd "$(dirname "$0")/.." || exit 1
 top=$PWD work=$PWD/build-compilers
 passed=0 failed=0 skipped=0
 
-# NAME|COMPILER|CFLAGS|LDFLAGS. What LTO makes of a test that replaces functions by the linker's --wrap is no longer replaced, so
-# there the library and the programs are built with it and the tests are those without.
+# NAME|COMPILER|CFLAGS|LDFLAGS. With the whole program before it gcc sees ways through several functions that leave a ret_ parameter
+# unset, but not that their callers return then: there it only warns.
 table="
 gcc-O0|gcc|-O0 -g|
 gcc-O1|gcc|-O1|
 gcc-O2|gcc|-O2|
 gcc-O3|gcc|-O3|
 gcc-O3-ndebug|gcc|-O3 -DNDEBUG|
-gcc-lto|gcc|-O2 -flto=2|-O2 -flto=2
+gcc-lto|gcc|-O2 -flto=2 -Wno-error=maybe-uninitialized|-O2 -flto=2
 clang-O0|clang|-O0 -g|
 clang-O1|clang|-O1|
 clang-O2|clang|-O2|
@@ -43,7 +43,7 @@ build_and_test() { # NAME COMPILER CFLAGS LDFLAGS
         clang-lto) ar=llvm-ar ranlib=llvm-ranlib ;;
         esac
         "$top/configure" --prefix=/usr --sysconfdir=/etc --enable-werror CC="$2" AR="$ar" RANLIB="$ranlib" CFLAGS="$3" LDFLAGS="$4" &&
-                make -j2 all && make -j2 "${target:-unit-tests}"
+                make -j2 all && make -j2 unit-tests
 }
 
 one() { # NAME COMPILER CFLAGS LDFLAGS

@@ -13,7 +13,7 @@ static size_t n_inputs;
 
 static void feed(const uint8_t *data, size_t size) {
         /* A buffer of just that size: who reads beyond it is seen by the sanitizer. */
-        uint8_t *copy = malloc(size ? size : 1);
+        uint8_t *copy = calloc(1, size ? size : 1);
 
         if (!copy)
                 abort();
