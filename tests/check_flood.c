@@ -122,8 +122,8 @@ static void flood_setup(void) {
 }
 
 static void flood_teardown(void) {
-        sd_event_source_unref(words_source);
-        sd_event_source_unref(ticks_source);
+        words_source = sd_event_source_unref(words_source);
+        ticks_source = sd_event_source_unref(ticks_source);
         rig_stop();
         close(flood.fd);
         close(words_fd);

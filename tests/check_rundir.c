@@ -271,7 +271,7 @@ START_TEST(test_full) {
         char path[160];
 
         snprintf(path, sizeof(path), "%s/run/memhpd", root);
-        if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+        if (unshare(CLONE_NEWNS) < 0 || mount("none", "/", "", MS_REC | MS_PRIVATE, NULL) < 0 ||
             mount("tmpfs", path, "tmpfs", 0, "size=64k,mode=0755") < 0) {
                 skip("a full folder, which takes a file system of its own");
                 return;
