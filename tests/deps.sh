@@ -5,7 +5,7 @@ MEMHP_BUILD_PACKAGES="
         autoconf automake make gcc libc6-dev pkg-config xz-utils
         libudev-dev libsystemd-dev libconfig-dev libsmartcols-dev libjansson-dev libcap-ng-dev check"
 MEMHP_VM_PACKAGES="
-        qemu-system-x86 busybox-static cpio zstd kmod ndctl daxctl python3 debootstrap"
+        qemu-system-x86 busybox-static cpio zstd kmod ndctl daxctl dbus-daemon python3 debootstrap"
 MEMHP_CHECK_PACKAGES="
         mandoc valgrind zsh fish dbus-daemon polkitd prometheus-node-exporter systemd clang libclang-rt-14-dev
         cppcheck"

@@ -1,12 +1,17 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""A system bus in the guest, and memhpctl's jobs on it. root is alone there: no polkit is needed."""
+"""A system bus in the guest, with the policy that memhpd ships, and memhpctl's jobs on it. There is no polkit: root may
+everything, and everybody may look.
+"""
 
 import json
+import os
 import re
 
 from .guest import GuestError
 from .report import Skipped
 
+SHIPPED = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "..", "systemd", "org.memhp1.conf")
+# As strict as a distribution's.
 CONFIG = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
  "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
 <busconfig>
@@ -14,8 +19,18 @@ CONFIG = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configurat
   <listen>unix:path=/run/dbus/system_bus_socket</listen>
   <auth>EXTERNAL</auth>
   <policy context="default">
-    <allow user="*"/> <allow own="*"/> <allow send_destination="*"/> <allow receive_sender="*"/> <allow send_type="signal"/>
+    <allow user="*"/>
+    <deny own="*"/>
+    <deny send_type="method_call"/>
+    <allow send_type="signal"/>
+    <allow send_requested_reply="true" send_type="method_return"/>
+    <allow send_requested_reply="true" send_type="error"/>
+    <allow receive_type="method_call"/> <allow receive_type="method_return"/>
+    <allow receive_type="error"/> <allow receive_type="signal"/>
+    <allow send_destination="org.freedesktop.DBus" send_interface="org.freedesktop.DBus"/>
+    <allow send_destination="org.freedesktop.PolicyKit1"/>
   </policy>
+  <includedir>/etc/dbus-1/system.d</includedir>
 </busconfig>
 """
 
@@ -25,7 +40,14 @@ def start(guest):
     if guest.run("command -v dbus-daemon")[0] != 0:
         raise Skipped("no dbus-daemon to put into the guest (Debian: dbus-daemon)")
     guest.write_file("/etc/bus.conf", CONFIG)
-    guest.check("mkdir -p /run/dbus && dbus-daemon --config-file=/etc/bus.conf --nosyslog --nopidfile --fork")
+    with open(SHIPPED, encoding="utf-8") as f:
+        guest.write_file("/etc/dbus-1/system.d/org.memhp1.conf", f.read())
+    run(guest)
+
+
+def run(guest):
+    """The bus, when everything is in its place; also the one after one that was killed."""
+    guest.check("mkdir -p /run/dbus && rm -f /run/dbus/*; dbus-daemon --config-file=/etc/bus.conf --nosyslog --nopidfile --fork")
 
 
 def wait_name(guest):

@@ -110,8 +110,8 @@ def build(kernel, builddir, cache):
         archive.add_folder(folder)
     archive.add_device("dev/console", 5, 1)
     archive.add_device("dev/null", 1, 3)
-    archive.add("etc/passwd", b"root:x:0:0:root:/root:/bin/sh\n")
-    archive.add("etc/group", b"root:x:0:\n")
+    archive.add("etc/passwd", b"root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/sh\n")
+    archive.add("etc/group", b"root:x:0:\nnogroup:x:65534:\n")
     archive.add("init", agent.INIT.encode(), 0o755)
 
     _add_busybox(archive)

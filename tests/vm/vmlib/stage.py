@@ -39,15 +39,24 @@ class Stage:
         """What memhpd said, as it came."""
         self._hanging("memhpd", "memhpd", line)
 
-    def shell(self, command, output, limit=40):
-        """A command and what it printed."""
-        self._print("")
-        self._print(self._paint("dim", "  # ") + command)
+    def shell(self, command, output, limit=60, prompt="#", hang=0):
+        """A command and what it printed; what is too long for a line goes on at column `hang`."""
+        self.command(command, prompt)
         lines = output.rstrip().splitlines()
         for line in lines[:limit]:
-            self._print("    " + line[:self._width - 4].rstrip())
+            self.output(line, hang)
         if len(lines) > limit:
             self._print(f"    … {len(lines) - limit} lines more")
+
+    def command(self, words, prompt="#"):
+        """What is typed. Its output() follows."""
+        self._print("")
+        self._print(self._paint("dim", f"  {prompt} ") + words)
+
+    def output(self, line, hang=0):
+        for part in textwrap.wrap(line, self._width - 4, subsequent_indent=" " * hang, drop_whitespace=True, break_on_hyphens=False,
+                                  replace_whitespace=False) or [""]:
+            self._print(("    " + part).rstrip())
 
     def good(self, words):
         """Something that was checked against the kernel, and holds."""

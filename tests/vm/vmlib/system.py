@@ -197,10 +197,6 @@ class SystemGuest(Guest):
             self.check(f"rm -f {path}")
         self.check("systemctl daemon-reload")
 
-    def run_as(self, user, script, timeout=60):
-        """(exit status, output) of a script run by somebody else."""
-        return self.run(f"/usr/bin/setpriv --reuid={user} --regid=nogroup --clear-groups sh -c {shlex.quote(script)}", timeout)
-
     # -- the journal
 
     def begin_log(self):

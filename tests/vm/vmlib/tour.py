@@ -3,10 +3,13 @@
 
 import time
 
-from . import claims, contract
+from . import bus, claims, contract
 from .guest import Guest, summary
 from .machine import GIB, MIB
 from .report import Failed
+
+DIMM = "PNP0C80:00"
+USED = 256
 
 POLICY = """version = 1;
 
@@ -24,11 +27,19 @@ rules = (                              # the first rule that matches decides
 """
 
 
+class TourGuest(Guest):
+    """memhpctl is typed as on any machine, and asks the daemon wherever it can."""
+
+    @staticmethod
+    def ctl_command(arguments):
+        return f"memhpctl {arguments}"
+
+
 def boot(scene, image, archive):
     scene.chapter("A machine")
     scene.text(f"""A virtual machine starts: Linux {image.version} as Debian ships it, two CPUs and 1 GiB of memory on
         NUMA node 0. Nodes 1 and 2 exist but are empty. No KVM is used, every instruction is emulated.""")
-    machine = Guest(image, archive, virtio_mem_max=4 * GIB, virtio_mem_node=2, hard_limit=240)
+    machine = TourGuest(image, archive, virtio_mem_max=4 * GIB, virtio_mem_node=2, hard_limit=240)
     scene.good(f"it is up after {machine.boot_seconds:.0f} s")
     return machine
 
@@ -40,11 +51,13 @@ def give(scene, machine):
         block (here 128 MiB each), and to choose a zone for it. memhpd does that by policy:""")
     machine.write_file(machine.config, POLICY)
     scene.shell(f"cat {machine.config}", POLICY)
+    bus.start(machine)
     machine.start_daemon()
-    log = _Log(machine)
-    for line in log.new_lines():
-        scene.memhpd(line)
-    ctl(scene, machine, "zones", "The zones of the machine as it is:")
+    bus.wait_name(machine)
+    log = _Lines(machine.log)
+    for line in log.new():
+        scene.memhpd(contract.without_prefix(line))
+    ctl(scene, machine, "status", "memhpctl asks it over D-Bus how it is:")
 
     dimm(scene, machine, log)
     virtio_mem(scene, machine, log)
@@ -60,22 +73,37 @@ def give(scene, machine):
 def dimm(scene, machine, log):
     scene.chapter("1  A DIMM")
     before = machine.look()
-    scene.you("plug a DIMM of 1 GiB into a slot of node 1")
+    heard = _Background(machine, "memhpctl monitor", "monitor")
+    machine.wait_until("it listens", lambda view: "connected" in heard.text())
+    scene.you("plug a DIMM of 1 GiB into a slot of node 1, while memhpctl monitor listens on the bus")
     machine.plug_dimm("dimm1", GIB, node=1)
     new = follow(scene, machine, log, before, 8, "online")
     scene.good(f"the kernel: {len(new)} blocks {claims.numbers(new)} on node 1, {summary(new.values())}")
     expect(new, 8, "online", "Movable", 1)
+    complete = f"hot-add 1 (dimm {DIMM}, blocks {claims.numbers(new)}) is complete: 8 blocks online, 0 offline, 0 failed"
+    machine.wait_until("the hot-add is complete", lambda view: complete in heard.text())
+    heard.end()
+    scene.shell("memhpctl monitor", heard.text(), hang=36)
     why(scene, machine, min(new), "dimms-stay-removable")
+    ctl(scene, machine, "trace", "What did that cost, and what has it changed? In the six steps that the kernel takes:")
 
 
 def virtio_mem(scene, machine, log):
     scene.chapter("2  virtio-mem, memory a cloud sells by the slice")
     before = machine.look()
+    ctl(scene, machine, "hold node:2 'until the invoice is paid'", "New memory can be told to wait, whatever the policy says:")
     scene.you("the provider grows the virtio-mem device of node 2 from nothing to 1 GiB")
     machine.resize_virtio_mem(GIB)
     device = machine.check("cd /sys/bus/virtio/drivers/virtio_mem && echo virtio[0-9]*").strip()
-    new = follow(scene, machine, log, before, 8, "online", device)
+    new = follow(scene, machine, log, before, 8, "offline", device, contract.WAITS)
     scene.good(f"the kernel: {len(new)} blocks {claims.numbers(new)} on node 2, {summary(new.values())}")
+    expect(new, 8, "offline", None, 2)
+    if machine.ctl("status")["held"] != len(new):
+        raise Failed("memhpctl status does not know that they wait")
+    ctl(scene, machine, "status")
+    ctl(scene, machine, "release 1")
+    new = follow(scene, machine, log, before, 8, "online", device)
+    scene.good(f"the kernel: {summary(new.values())}")
     expect(new, 8, "online", "Normal", 2)
     why(scene, machine, min(new), "the-rest-to-the-kernel")
 
@@ -104,7 +132,7 @@ def after(scene, machine, boot_view):
     view = machine.look()
     ctl(scene, machine, "list -o SIZE,STATE,BLOCK,NODE,ZONES,SOURCE,DEVICE",
         "Where all memory is, and where it came from:")
-    ctl(scene, machine, "zones", "The zones now:")
+    ctl(scene, machine, "map", "The same as a picture:")
     scene.text("What has changed, by the kernel's own /proc/zoneinfo (present pages of 4 KiB):")
     for node, zone in ((0, "DMA32"), (1, "Movable"), (1, "Normal"), (2, "Movable"), (2, "Normal")):
         old, new = boot_view.zone(node, zone).present, view.zone(node, zone).present
@@ -122,16 +150,49 @@ def after(scene, machine, boot_view):
 
 def unplug(scene, machine):
     scene.chapter("And out again")
-    scene.you("pull the DIMM of node 1, which is possible because nothing of the kernel's is in it")
+    blocks = sorted(n for n, b in machine.look().blocks.items() if b.firmware == DIMM)
+    who_may(scene, machine, blocks)
+    scene.text(f"""{USED} MiB of files have come to lie in the DIMM of node 1. Nothing of the kernel's has, as it is in zone
+        Movable: so all of it can be moved elsewhere.""")
+    machine.check(f"mkdir -p /tmp/files && mount -t tmpfs -o mpol=prefer:1 files /tmp/files && "
+                  f"dd if=/dev/zero of=/tmp/files/film bs=1M count={USED} && md5sum /tmp/files/film >/tmp/sum", 60)
+    command = f"memhpctl offline device:{DIMM}"
+    job = _Background(machine, command, "offline")
+    scene.command(command)
+    while not job.is_over():
+        for line in job.lines.new():
+            scene.output(line)
+        time.sleep(0.2)
+    for line in job.lines.new():
+        scene.output(line)
+    if job.status() != 0:
+        raise Failed(f"{command} ended with {job.status()}")
+    view = machine.look()
+    scene.good(f"the kernel: blocks {claims.numbers(blocks)}: {summary(view.blocks[n] for n in blocks)}; the files are intact")
+    expect({n: view.blocks[n] for n in blocks}, 8, "offline", None, 1)
+    machine.check("md5sum -c /tmp/sum")
+
+    scene.you("pull the DIMM")
     started = time.monotonic()
     machine.unplug("dimm1")
-    view = machine.wait_until("its blocks are gone", lambda v: not any(
-        b.firmware == "PNP0C80:00" for b in v.blocks.values()), 30)
+    view = machine.wait_until("its blocks are gone", lambda v: not any(b.firmware == DIMM for b in v.blocks.values()), 30)
     scene.good(f"gone after {time.monotonic() - started:.1f} s; node 1 has "
                f"{summary(view.of_node(1).values())} left")
+    machine.wait_until("memhpd knows that they are gone", lambda v: machine.ctl(f"explain {blocks[0]}")["state"] == "removed")
+    ctl(scene, machine, f"explain {blocks[0]}", "memhpd still knows what it was, and why:")
+    ctl(scene, machine, "history -o TIME,BLOCKS,SOURCE,DEVICE,RULE,OUTCOME")
 
 
-def follow(scene, machine, log, before, count, state, device=None):
+def who_may(scene, machine, blocks):
+    command = f"memhpctl offline {blocks[0]}"
+    status, out = machine.run_as("nobody", command)
+    scene.text("Everybody may look. To change something takes root, or somebody whom polkit lets:")
+    scene.shell(command, out, prompt="nobody$")
+    if status != 1 or machine.look().blocks[blocks[0]].state != "online":
+        raise Failed("nobody may take memory offline")
+
+
+def follow(scene, machine, log, before, count, state, device=None, outcome="(online|offline)"):
     """Show what memhpd says as it says it, until it has settled `device` and the blocks are as they should be.
 
     Without a device: the DIMM the blocks belong to."""
@@ -139,12 +200,12 @@ def follow(scene, machine, log, before, count, state, device=None):
     said = ""
     while True:
         new = machine.look().new_since(before)
-        for line in log.new_lines():
-            scene.memhpd(line)
+        for line in log.new():
+            scene.memhpd(contract.without_prefix(line))
             said += line + "\n"
         if len(new) == count and all(b.state == state for b in new.values()):
             name = device or machine.device_of(new)
-            if contract.settled(name, "(online|offline)").search(said):
+            if contract.settled(name, outcome).search(said):
                 return new
         if time.monotonic() > limit:
             raise Failed(f"{count} blocks {state} were expected; the kernel has {summary(new.values())}")
@@ -159,7 +220,8 @@ def expect(blocks, count, state, zone, node):
 
 def why(scene, machine, block, rule):
     ctl(scene, machine, f"explain {block}")
-    claims.expect_explained(machine, _Quiet(), block, _action(rule), rule)
+    if not claims.expect_explained(machine, _Quiet(), block, _action(rule), rule)["decided"]:
+        raise Failed(f"memhpctl explain {block} does not come from the daemon")
 
 
 def _action(rule):
@@ -170,21 +232,46 @@ def _action(rule):
 def ctl(scene, machine, arguments, words=None):
     if words:
         scene.text(words)
-    scene.shell(f"memhpctl {arguments}", machine.check(machine.ctl_command(arguments)))
+    hang = 16 if arguments.split()[0] in ("explain", "status") else 0       # where the text of their fields begins
+    scene.shell(f"memhpctl {arguments}", machine.check(machine.ctl_command(arguments)), hang=hang)
 
 
-class _Log:
-    """memhpd's log, each line once."""
+class _Lines:
+    """Of a text that grows, each whole line once."""
 
-    def __init__(self, machine):
-        self._machine = machine
+    def __init__(self, read):
+        self._read = read
         self._seen = 0
 
-    def new_lines(self):
-        text = self._machine.log()
+    def new(self):
+        text = self._read()
         fresh = text[self._seen:text.rfind("\n") + 1]
         self._seen += len(fresh)
-        return [contract.without_prefix(line) for line in fresh.splitlines() if line.strip()]
+        return [line for line in fresh.splitlines() if line.strip()]
+
+
+class _Background:
+    """A command that runs along in the guest, and what it has printed until now."""
+
+    def __init__(self, machine, command, name):
+        self._machine = machine
+        self._path = f"/tmp/{name}"
+        self.lines = _Lines(self.text)
+        machine.check(f"rm -f {self._path}.*; ({command} & echo $! >{self._path}.pid; wait $!; echo $? >{self._path}.status) "
+                      f"</dev/null >{self._path}.out 2>&1 &")
+
+    def text(self):
+        return self._machine.check(f"cat {self._path}.out")
+
+    def is_over(self):
+        return self._machine.run(f"test -s {self._path}.status")[0] == 0
+
+    def status(self):
+        return int(self._machine.check(f"cat {self._path}.status"))
+
+    def end(self):
+        self._machine.check(f"kill $(cat {self._path}.pid)")
+        self._machine.wait_until("it has ended", lambda view: self.is_over())
 
 
 class _Quiet:
