@@ -45,7 +45,7 @@ struct options {
         const char *zone;    /* NULL: as the kernel likes */
         const char *memmap;  /* NULL: as it is */
         const char *size, *node, *source, *device; /* NULL: not given */
-        bool no_wait, all_or_nothing, partial, force, dry_run, eject;
+        bool no_wait, all_or_nothing, partial, force, dry_run, eject, no_ask_password;
         unsigned groups;     /* of the options that were given */
 };
 

@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
+#include <systemd/sd-login.h>
 
 #include "core/macro.h"
 
@@ -14,6 +15,11 @@
 #define READY_MSEC 10000
 
 static pid_t agent;
+
+/* Only in a session is there a desktop whose agent could go first, and only there polkit uses one that lets it. */
+static bool is_in_session(void) {
+        return sd_pid_get_session(0, NULL) >= 0 || sd_uid_get_display(getuid(), NULL) >= 0;
+}
 
 _Noreturn static void run_agent(int fd, pid_t parent) {
         char number[16];
@@ -23,8 +29,7 @@ _Noreturn static void run_agent(int fd, pid_t parent) {
                 _exit(EXIT_FAILURE);
         signal(SIGPIPE, SIG_DFL);
         snprintf(number, sizeof(number), "%d", fd);
-        /* With --fallback, a desktop's agent goes first. */
-        (void) execlp("pkttyagent", "pkttyagent", "--notify-fd", number, "--fallback", (char *) NULL);
+        (void) execlp("pkttyagent", "pkttyagent", "--notify-fd", number, is_in_session() ? "--fallback" : NULL, (char *) NULL);
         _exit(EXIT_FAILURE);
 }
 

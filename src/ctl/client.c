@@ -95,12 +95,23 @@ static bool is_forbidden(const struct options *o) {
         return o->direct || strcmp(o->sysroot, "/") != 0;
 }
 
+/* As ssh takes it: "host" or "user@host". */
+static bool is_host(const char *s) {
+        const char *at = strrchr(s, '@');
+
+        return at != s && *(at ? at + 1 : s);
+}
+
 enum status client_open(const struct options *o, struct client **ret) {
         int r;
 
         if (is_forbidden(o)) {
                 complain("%s: this is for the daemon to answer, which \"memhpctl %s\" must ask", o->direct ? "--direct" : "--sysroot",
                          o->verb);
+                return STATUS_USAGE;
+        }
+        if (o->host && !is_host(o->host)) {
+                complain("--host %s: not the name of a host; write host or user@host", *o->host ? o->host : "\"\"");
                 return STATUS_USAGE;
         }
         r = client_new(o, ret);
@@ -154,6 +165,11 @@ static bool is_gone(const sd_bus_error *e) {
                                       SD_BUS_ERROR_DISCONNECTED, SD_BUS_ERROR_TIMEOUT);
 }
 
+/* The bus went away, or what was in between. */
+static bool is_cut_off(const sd_bus_error *e) {
+        return sd_bus_error_has_names(e, "System.Error.ENOTCONN", "System.Error.ECONNRESET", "System.Error.EPIPE");
+}
+
 static enum status complain_call(const struct client *c, const sd_bus_error *e) {
         const char *verb = c->options->verb, *text = e->message ?: e->name;
 
@@ -161,6 +177,8 @@ static enum status complain_call(const struct client *c, const sd_bus_error *e) 
                 complain("%s: not enough memory", verb);
         else if (sd_bus_error_has_name(e, SD_BUS_ERROR_TIMEOUT))
                 complain("%s: the daemon does not answer; systemctl status memhpd tells more", verb);
+        else if (is_cut_off(e))
+                complain("%s: the connection to the bus is gone; what the daemon has begun goes on", verb);
         else if (is_gone(e))
                 complain("%s: the daemon went away before it answered; systemctl status memhpd tells more", verb);
         else if (sd_bus_error_has_names(e, SD_BUS_ERROR_ACCESS_DENIED, SD_BUS_ERROR_INTERACTIVE_AUTHORIZATION_REQUIRED))
@@ -169,7 +187,7 @@ static enum status complain_call(const struct client *c, const sd_bus_error *e) 
                 complain("%s: the daemon that runs is older than memhpctl: systemctl restart memhpd", verb);
         else
                 complain("%s", text); /* it names its subject */
-        return is_gone(e) ? STATUS_NOT_RUNNING : STATUS_FAILED;
+        return is_gone(e) || is_cut_off(e) ? STATUS_NOT_RUNNING : STATUS_FAILED;
 }
 
 static int call_new(struct client *c, const char *path, const char *interface, const char *method, bool interactive,
@@ -207,7 +225,7 @@ static int call_once(struct client *c, const char *path, const char *interface, 
 /* Only after it was refused: most calls need no password, and whoever has none to give is not to be asked. */
 static bool may_ask(const struct client *c, const sd_bus_error *e) {
         return sd_bus_error_has_name(e, SD_BUS_ERROR_INTERACTIVE_AUTHORIZATION_REQUIRED) && !c->options->host &&
-               isatty(STDIN_FILENO) && agent_open();
+               !c->options->no_ask_password && isatty(STDIN_FILENO) && agent_open();
 }
 
 enum status client_call(struct client *c, const char *path, const char *interface, const char *method, sd_bus_message **ret,

@@ -140,6 +140,11 @@ static void set_memmap(struct options *o, const char *argument) {
         o->memmap = argument;
 }
 
+static void set_no_ask_password(struct options *o, const char *argument) {
+        (void) argument;
+        o->no_ask_password = true;
+}
+
 static void set_direct(struct options *o, const char *argument) {
         (void) argument;
         o->direct = true;
@@ -200,6 +205,7 @@ const struct option_spec option_specs[] = {
         { "sysroot", "DIR", "look at the system captured in this folder", set_sysroot, 0, 's' },
         { "config", "FILE", "the policy to judge by, instead of the system's", set_config, 0, 0 },
         { "host", "HOST", "ask the daemon of this host, user@host or host, through ssh", set_host, OPTIONS_HOST, 'H' },
+        { "no-ask-password", NULL, "refuse what takes a password, and do not ask for one", set_no_ask_password, OPTIONS_HOST, 0 },
         { "direct", NULL, "read the system, do not ask the daemon", set_direct, 0, 0 },
         { "help", NULL, "this help, or that of the verb", set_help, 0, 'h' },
         { "version", NULL, "the version of this program", set_version, 0, 'V' },

@@ -226,13 +226,14 @@ def case_offline_timeout(checks, rig):
 class Terminal:
     """memhpctl on a terminal."""
 
-    def __init__(self, rig, *arguments, columns=80):
+    def __init__(self, rig, *arguments, columns=80, through=()):
+        """through: a command that becomes memhpctl."""
         self.master, slave = pty.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
         environment = dict(rig.environment, TERM="xterm")
         environment.pop("COLUMNS", None)
         # A session of its own, so that ^C is a signal for it.
-        self.process = subprocess.Popen([rig.program("memhpctl"), *arguments], stdin=slave, stdout=slave, stderr=slave,
+        self.process = subprocess.Popen([*through, rig.program("memhpctl"), *arguments], stdin=slave, stdout=slave, stderr=slave,
                                         env=environment, start_new_session=True,
                                         preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0))
         os.close(slave)
@@ -243,7 +244,10 @@ class Terminal:
         while not re.search(pattern, self.said):
             assert time.monotonic() < end, f"never {pattern!r}, but {self.said!r}"
             if select.select([self.master], [], [], 1)[0]:
-                self.said += os.read(self.master, 65536).decode()
+                try:
+                    self.said += os.read(self.master, 65536).decode()
+                except OSError as error:
+                    raise AssertionError(f"ended without {pattern!r}, but with {self.said!r}") from error
 
     def press(self, keys):
         os.write(self.master, keys)

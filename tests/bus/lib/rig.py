@@ -263,7 +263,8 @@ class Rig:
     def start_bus(self, limits=""):
         try:
             pwd.getpwnam("polkitd")
-            polkit_user = '<policy user="polkitd"><allow own="org.freedesktop.PolicyKit1"/></policy>'
+            polkit_user = ('<policy user="polkitd"><allow own="org.freedesktop.PolicyKit1"/>'
+                           '<allow send_interface="org.freedesktop.PolicyKit1.AuthenticationAgent"/></policy>')
         except KeyError:
             polkit_user = ""
         config = self.file("bus.conf", BUS_CONFIG.format(folder=self.folder, polkit_user=polkit_user, limits=limits))
