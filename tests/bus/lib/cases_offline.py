@@ -252,9 +252,17 @@ class Terminal:
     def press(self, keys):
         os.write(self.master, keys)
 
+    def wait_no_echo(self):
+        """Whoever asks for a password throws away what was typed before."""
+        end = time.monotonic() + PATIENCE
+        while termios.tcgetattr(self.master)[3] & termios.ECHO:
+            assert time.monotonic() < end, f"what is typed is seen; {self.said!r}"
+            time.sleep(0.01)
+
     def end(self):
         """Its exit status; said is all that it said."""
         while True:
+            assert select.select([self.master], [], [], PATIENCE)[0], f"never ends, but says {self.said!r}"
             try:
                 data = os.read(self.master, 65536)
             except OSError:

@@ -42,6 +42,7 @@ def case_password_right(checks, rig):
     memhpd = start(rig)
     terminal = at_terminal(rig, "offline", "33")
     terminal.wait_for(r"Password: ?$")
+    terminal.wait_no_echo()
     checks.has("what for, and whose", terminal.said, "org.memhp1.set-state", "Authentication is required to bring memory online or to take it offline.",
                "Authenticating as: root")
     checks.equal("nothing is done meanwhile", memhpd.do("zone 33"), "Movable")
@@ -56,6 +57,7 @@ def case_password_wrong(checks, rig):
     memhpd = start(rig)
     terminal = at_terminal(rig, "offline", "33")
     terminal.wait_for(r"Password: ?$")
+    terminal.wait_no_echo()
     terminal.press(b"wrong\n")
     checks.equal("refused", (terminal.end(), memhpd.do("zone 33")), (1, "Movable"))
     checks.has("and why", terminal.said, "AUTHENTICATION FAILED", "memhpctl: offline: org.memhp1.set-state: not allowed; try as root")
@@ -67,6 +69,7 @@ def case_password_not_typed(checks, rig):
     start(rig)
     terminal = at_terminal(rig, "hold", "all")
     terminal.wait_for(r"Password: ?$")
+    terminal.wait_no_echo()
     terminal.press(b"")
     checks.expect(terminal.end() != 0, "it ends", terminal.said)
     checks.equal("nothing is held", rig.ctl("hold", "--json").json, [])

@@ -4,6 +4,7 @@
 import time
 
 from . import bus, claims, contract
+from .background import Background, Lines
 from .guest import Guest, summary
 from .machine import GIB, MIB
 from .report import Failed
@@ -54,7 +55,7 @@ def give(scene, machine):
     bus.start(machine)
     machine.start_daemon()
     bus.wait_name(machine)
-    log = _Lines(machine.log)
+    log = Lines(machine.log)
     for line in log.new():
         scene.memhpd(contract.without_prefix(line))
     ctl(scene, machine, "status", "memhpctl asks it over D-Bus how it is:")
@@ -73,7 +74,7 @@ def give(scene, machine):
 def dimm(scene, machine, log):
     scene.chapter("1  A DIMM")
     before = machine.look()
-    heard = _Background(machine, "memhpctl monitor", "monitor")
+    heard = Background(machine, "memhpctl monitor", "monitor")
     machine.wait_until("it listens", lambda view: "connected" in heard.text())
     scene.you("plug a DIMM of 1 GiB into a slot of node 1, while memhpctl monitor listens on the bus")
     machine.plug_dimm("dimm1", GIB, node=1)
@@ -157,7 +158,7 @@ def unplug(scene, machine):
     machine.check(f"mkdir -p /tmp/files && mount -t tmpfs -o mpol=prefer:1 files /tmp/files && "
                   f"dd if=/dev/zero of=/tmp/files/film bs=1M count={USED} && md5sum /tmp/files/film >/tmp/sum", 60)
     command = f"memhpctl offline device:{DIMM}"
-    job = _Background(machine, command, "offline")
+    job = Background(machine, command, "offline")
     scene.command(command)
     while not job.is_over():
         for line in job.lines.new():
@@ -234,44 +235,6 @@ def ctl(scene, machine, arguments, words=None):
         scene.text(words)
     hang = 16 if arguments.split()[0] in ("explain", "status") else 0       # where the text of their fields begins
     scene.shell(f"memhpctl {arguments}", machine.check(machine.ctl_command(arguments)), hang=hang)
-
-
-class _Lines:
-    """Of a text that grows, each whole line once."""
-
-    def __init__(self, read):
-        self._read = read
-        self._seen = 0
-
-    def new(self):
-        text = self._read()
-        fresh = text[self._seen:text.rfind("\n") + 1]
-        self._seen += len(fresh)
-        return [line for line in fresh.splitlines() if line.strip()]
-
-
-class _Background:
-    """A command that runs along in the guest, and what it has printed until now."""
-
-    def __init__(self, machine, command, name):
-        self._machine = machine
-        self._path = f"/tmp/{name}"
-        self.lines = _Lines(self.text)
-        machine.check(f"rm -f {self._path}.*; ({command} & echo $! >{self._path}.pid; wait $!; echo $? >{self._path}.status) "
-                      f"</dev/null >{self._path}.out 2>&1 &")
-
-    def text(self):
-        return self._machine.check(f"cat {self._path}.out")
-
-    def is_over(self):
-        return self._machine.run(f"test -s {self._path}.status")[0] == 0
-
-    def status(self):
-        return int(self._machine.check(f"cat {self._path}.status"))
-
-    def end(self):
-        self._machine.check(f"kill $(cat {self._path}.pid)")
-        self._machine.wait_until("it has ended", lambda view: self.is_over())
 
 
 class _Quiet:
