@@ -31,9 +31,12 @@ build_and_run() {
                         CFLAGS="-O0 -g --coverage -fprofile-update=atomic" LDFLAGS=--coverage) || return 1
         fi
         find "$build" -name '*.gcda' -delete
-        # Programs without root's rights cannot write their counters, and must not say so where tests look for what they say.
-        GCOV_ERROR_FILE=/dev/null && export GCOV_ERROR_FILE
-        make -C "$build" -j2 all && make -C "$build" -j2 -k check
+        make -C "$build" -j2 all && make -C "$build" -j2 check TESTS= || return 1
+        # Programs without root's rights count, too, and must not complain where tests look for what they say.
+        find "$build" -name '*.gcno' | while IFS= read -r notes; do
+                : >"${notes%.gcno}.gcda" && chmod a+rw "${notes%.gcno}.gcda"
+        done
+        make -C "$build" -j2 -k check
 }
 
 measure() {
