@@ -16,7 +16,7 @@ extern void *__libc_malloc(size_t size);
 extern void *__libc_calloc(size_t n, size_t size);
 extern void *__libc_realloc(void *p, size_t size);
 
-static unsigned n_allocations;
+static volatile unsigned n_allocations; /* or a compiler that knows malloc() knows that it cannot have changed */
 
 void *malloc(size_t size) {
         n_allocations++;
@@ -34,7 +34,7 @@ void *realloc(void *p, size_t size) {
 }
 #else
 #define COUNTS 0
-static unsigned n_allocations;
+static volatile unsigned n_allocations;
 #endif
 
 #define N_RULES 100
