@@ -19,5 +19,5 @@ int memory_lock(void);
 void memory_reserve(size_t bytes);
 
 /* For a thread that is about to work: so much of its stack is there. */
-#define MEMORY_STACK_TOUCHED (64u * 1024)
+#define MEMORY_STACK_TOUCHED (128u * 1024)
 void memory_touch_stack(void);
