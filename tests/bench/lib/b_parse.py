@@ -12,7 +12,7 @@ MACHINES = ((1, 8, None), (64, 512, (1, "read through a pipe", "at most")))
 
 def measure(place, turns):
     program = place.program("tests/bench/zoneinfo")
-    for nodes, cpus, goal in MACHINES:
+    for nodes, cpus, goal in ((1, 8, None), (4, 8, MACHINES[1][2])) if place.tiny else MACHINES:
         both, kernel, size = {}, {}, 0
         for _ in range(turns):
             out = subprocess.run([program, str(nodes), str(cpus)], stdout=subprocess.PIPE, check=True, text=True).stdout

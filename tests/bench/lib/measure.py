@@ -6,6 +6,7 @@ import os
 import statistics
 import subprocess
 import sys
+import time
 
 
 class Skipped(Exception):
@@ -23,14 +24,19 @@ class Cost:
         return self.user + self.system
 
 
-def run(builddir, command, environment=None):
-    """Run it to its end, with its output thrown away."""
-    done = subprocess.run([os.path.join(builddir, "tests/bench/cost"), *map(str, command)], env=environment, check=False,
+def run(builddir, command, environment=None, output=os.devnull):
+    """Run it to its end; what it says goes into a file, or is thrown away."""
+    done = subprocess.run([os.path.join(builddir, "tests/bench/cost"), output, *map(str, command)], env=environment, check=False,
                           stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     if done.returncode != 0:
         raise RuntimeError(f"{' '.join(map(str, command))}: exit {done.returncode}: {done.stderr[-500:]}")
     wall, user, system, peak = (float(word) for word in done.stdout.split())
     return Cost(wall, user, system, peak)
+
+
+def cpu_seconds(pid):
+    """What a process that runs has taken so far, with all its threads: as clock_getcpuclockid() finds that clock."""
+    return time.clock_gettime((~pid << 3) | 2)
 
 
 def rounds(n, peers):
@@ -69,9 +75,9 @@ class Figure:
             return None
         limit, peer, kind = self.goal
         if peer is None:
-            value, words = self.median(self.ours), f"{kind} {_number(limit)} {self.unit}"
+            value, words = self.median(self.ours), f"{kind} {number(limit)} {self.unit}"
         else:
-            value, words = self.ratio(peer), f"{kind} {_number(limit)} × {peer}"
+            value, words = self.ratio(peer), f"{kind} {number(limit)} × {peer}"
         return (value <= limit if kind == "at most" else value >= limit), words
 
     def lines(self):
@@ -79,8 +85,8 @@ class Figure:
         yield self.title + (f"  ({self.note})" if self.note else "")
         for peer, values in self.values.items():
             ratio = "" if peer == self.ours or self.ours not in self.values else f"   memhpd is {self.ratio(peer):.3g} × that"
-            yield (f"    {peer:{width}}  {_number(self.median(peer)):>9} {self.unit}"
-                   f"  ({_number(min(values))} to {_number(max(values))}, n={len(values)}){ratio}")
+            yield (f"    {peer:{width}}  {number(self.median(peer)):>9} {self.unit}"
+                   f"  ({number(min(values))} to {number(max(values))}, n={len(values)}){ratio}")
         verdict = self.verdict()
         if verdict:
             yield f"    goal: {verdict[1]}: {'met' if verdict[0] else 'MISSED'}"
@@ -92,7 +98,7 @@ class Figure:
                 "goal": verdict and {"words": verdict[1], "met": verdict[0]}}
 
 
-def _number(value):
+def number(value):
     if value == 0:
         return "0"
     return f"{value:.0f}" if abs(value) >= 1000 else f"{value:.3g}"

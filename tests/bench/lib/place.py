@@ -4,23 +4,26 @@
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 import time
 
-from .measure import Skipped
+from .measure import Skipped, cpu_seconds
 
 POLICY = 'version = 1;\nrules = ( { name = "all"; match = { }; action = "leave_offline"; } );\n'
 
 
 class Place:
-    def __init__(self, builddir):
-        self.builddir = os.path.abspath(builddir)
+    def __init__(self, builddir, tiny=False, full=False):
+        """tiny: to try the benchmarks, not to measure; full: also what takes very long."""
+        self.builddir, self.tiny, self.full = os.path.abspath(builddir), tiny, full
         # In memory: a disk would be measured otherwise. One of its own, since others limit the number of files.
         self.folder = tempfile.mkdtemp(prefix="memhp-bench.", dir="/dev/shm" if os.path.isdir("/dev/shm") else None)
         self._mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "mode=755,size=70%,nr_inodes=0", "memhp-bench",
                                         self.folder], stderr=subprocess.DEVNULL, check=False).returncode == 0
         os.chmod(self.folder, 0o755)
         self._trees = {}
+        self.cache = os.environ.get("MEMHP_VM_CACHE") or os.path.join(self.builddir, "tests", "vm", ".cache")
 
     def __enter__(self):
         return self
@@ -42,6 +45,20 @@ class Place:
         if not path:
             raise Skipped(f"{name} is not there (Debian: {package})")
         return path
+
+    def udevd(self):
+        """The paths of systemd-udevd and of the distribution's rules: what is installed, or else of the package, which is
+        unpacked and not installed."""
+        sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "vm"))
+        from vmlib import packages, udev        # pylint: disable=import-outside-toplevel
+        try:
+            program, rules = udev.obtain(self.cache), udev.obtain_rules(self.cache)
+        except packages.NoPackage as error:
+            raise Skipped(f"systemd-udevd cannot be had: {error}") from error
+        link = os.path.join(self.folder, "systemd-udevd")
+        if not os.path.lexists(link):
+            os.symlink(program, link)
+        return link, rules
 
     def file(self, name, text):
         path = os.path.join(self.folder, name)
@@ -81,6 +98,7 @@ class Daemon:
             said.append(line)
             if "ready: " in line:
                 self.ready_seconds = time.perf_counter() - self.started
+                self.ready = line.strip()
                 break
         else:
             self.process.wait()
@@ -95,6 +113,10 @@ class Daemon:
                     words = value.split()
                     return int(words[0]) * (1024 if words[-1] == "kB" else 1)
         raise RuntimeError(f"/proc/PID/status has no {key}")
+
+    def cpu(self):
+        """Seconds so far, of all its threads."""
+        return cpu_seconds(self.process.pid)
 
     def stop(self):
         self.process.terminate()

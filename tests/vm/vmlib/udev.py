@@ -17,17 +17,27 @@ def obtain(cache):
     """The path of udevadm: installed here, from the cache, or from the package of the version that this machine's libraries
     are of. NoPackage: it cannot be had."""
     installed = shutil.which(PROGRAM, path="/usr/bin:/bin")
-    if installed:
+    return installed or _obtain(cache, PROGRAM, ("bin/udevadm", "usr/bin/udevadm"))
+
+
+def obtain_rules(cache):
+    """The folder of the distribution's rules, likewise."""
+    installed = "/usr/lib/udev/rules.d"
+    if os.path.exists(os.path.join(installed, "50-udev-default.rules")):
         return installed
+    return _obtain(cache, "udev-rules", ("lib/udev/rules.d", "usr/lib/udev/rules.d"))
+
+
+def _obtain(cache, name, places):
     version = _version()
     os.makedirs(cache, exist_ok=True)
     with open(os.path.join(cache, "udev.lock"), "w", encoding="ascii") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        kept = os.path.join(cache, f"udevadm-{version.replace('/', '_')}")
+        kept = os.path.join(cache, f"{name}-{version.replace('/', '_')}")
         if not os.path.exists(kept):
             with tempfile.TemporaryDirectory(dir=cache) as work:
                 tree = packages.unpack(work, lambda: _resolve(version), f"udev {version}")
-                os.rename(os.path.join(tree, "bin" if os.path.exists(os.path.join(tree, "bin")) else "usr/bin", PROGRAM), kept)
+                os.rename(next(p for p in (os.path.join(tree, place) for place in places) if os.path.exists(p)), kept)
     return kept
 
 
