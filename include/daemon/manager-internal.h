@@ -83,6 +83,8 @@ struct manager {
         bool alerts_blind;    /* the kernel's figures cannot be used, and that was said */
         uint64_t largest_add; /* bytes of the largest hot-add that ended */
         uint64_t last_add_usec, tally_since_usec;
+        uint32_t waiting_block; /* that lacks nothing but a link to what it came from; only valid if: */
+        bool waits_for_source;
         uint64_t busy_since_usec; /* events and work go first since then; 0: all others had their turn */
         sd_event_source *uevent_source, *apply_source, *work_source, *round_source;
         sd_event_source *retry_timer, *report_timer, *reconcile_timer, *state_timer, *patience_timer, *hold_timer, *hold_watch;
@@ -95,6 +97,13 @@ uint64_t manager_now_usec(const struct manager *m);
  * -EAGAIN: the kernel is not done with it; look again in a moment. The entry may be gone afterwards. */
 int manager_process(struct manager *m, struct entry *e, const struct survey_item *item);
 void manager_enqueue(struct manager *m, struct entry *e);
+/* May what a block lacks still come? Its node, or anything; a hint of where it came from. */
+bool manager_may_settle(const struct manager *m, const struct entry *e);
+bool manager_may_get_source(struct manager *m, const struct entry *e, const struct block *b);
+/* True: that hint is all that this block lacked, and it still does. */
+bool manager_waits_for_source(struct manager *m, const struct entry *e);
+/* When to look at the first block of the queue again, while it lacks something. */
+uint64_t manager_settle_step(const struct manager *m, const struct entry *e);
 /* What became of the block, for people. why: in the kernel's words, NULL where it gave no reason. */
 void manager_report_why(struct manager *m, struct entry *e, zone_mask zones, uint64_t write_usec, const char *why);
 void manager_report(struct manager *m, struct entry *e, zone_mask zones, uint64_t write_usec);

@@ -16,7 +16,6 @@
 #define UEVENT_PRIORITY (SD_EVENT_PRIORITY_NORMAL - 10)
 #define WORK_WAIT_USEC 5000 /* work, timers and signals wait so long for events, if these do not end … */
 #define ALL_WAIT_USEC 50000 /* … and the bus so long for both */
-#define SETTLE_STEP_USEC 1000
 #define REPORT_STEP_USEC 50000
 #define PREEMPT_USEC 100000 /* most blocks are offline by then: the work is not to be in vain */
 #define PREEMPT_STEP_USEC 50000
@@ -149,7 +148,7 @@ static uint64_t manager_work(struct manager *m) {
 
                 /* The kernel links blocks in the order of their events: where the first must wait, so must the rest. */
                 if (e && e->stage == STAGE_QUEUED && manager_process(m, e, NULL) == -EAGAIN)
-                        return SETTLE_STEP_USEC;
+                        return manager_settle_step(m, e);
                 (void) queue_pop(&m->todo, &block);
         }
         if (apply_pending(m->apply) >= MANAGER_PENDING_MAX)

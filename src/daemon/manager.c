@@ -7,9 +7,6 @@
 #include "daemon/journal.h"
 #include "daemon/manager-internal.h"
 
-#define SETTLE_CAP_USEC 500000  /* without any event: then a missing link will not come */
-#define SETTLE_BLIND_USEC 50000 /* the same where /proc/iomem shows nothing, and memory without a name is the rule */
-#define SETTLE_MAX_USEC 4000000 /* of one block, whatever else comes: it must not hold up the others for ever */
 #define REPORT_DELAY_USEC 50000
 #define CLOCKS_DIFFER_USEC 1000000 /* that of the kernel log runs apart from the others */
 
@@ -85,35 +82,20 @@ void manager_report_why(struct manager *m, struct entry *e, zone_mask zones, uin
 
 /* ---- facts -------------------------------------------------------------------------------------------------------- */
 
-/* Links come while the kernel still adds; without events for a while, they will not come. */
-static bool may_still_settle(const struct manager *m, const struct entry *e, uint64_t cap) {
-        uint64_t now = manager_now_usec(m);
-
-        return now < m->last_add_usec + cap && (e->stage != STAGE_QUEUED || now < e->next_usec + SETTLE_MAX_USEC);
-}
-
-/* The resource comes before the block, a DIMM's link to its firmware node last of all: until then, it looks like memory
- * from boot. */
-static bool may_still_get_source(const struct manager *m, const struct entry *e, const struct block *b) {
-        const struct evidence_cache *c = &m->evidence;
-
-        return (b->state == BLOCK_OFFLINE || e->arrival == ARRIVAL_HOT) &&
-               (b->source == SOURCE_UNKNOWN || b->source == SOURCE_BOOT) &&
-               may_still_settle(m, e, c->iomem_valid && !c->iomem.hidden ? SETTLE_CAP_USEC : SETTLE_BLIND_USEC);
-}
-
 /* -EAGAIN: the kernel has not linked the block to its node, or to what it came from, yet. */
 static int facts_read_block(struct manager *m, struct entry *e, const struct survey_item *item, struct block *ret) {
         bool is_new = !e->known;
         struct block b;
         int r;
 
+        if (!item && manager_waits_for_source(m, e))
+                return -EAGAIN;
         if (item) {
                 b = item->block;
                 r = item->error;
         } else
                 r = sysfs_read_block(m->fs, e->block, NULL, (e->identity ? 0 : SYSFS_IDENTITY) | (is_new ? SYSFS_REMOVABLE : 0), &b);
-        if (r == -EAGAIN && !may_still_settle(m, e, SETTLE_CAP_USEC))
+        if (r == -EAGAIN && !manager_may_settle(m, e))
                 r = sysfs_read_block_state(m->fs, e->block, &b);
         if (r < 0)
                 return r;
@@ -127,7 +109,7 @@ static int facts_read_block(struct manager *m, struct entry *e, const struct sur
                 r = evidence_read_origin(&m->evidence, (enum arrival) e->arrival, &b);
         if (r < 0)
                 return r;
-        if (may_still_get_source(m, e, &b))
+        if (manager_may_get_source(m, e, &b))
                 return -EAGAIN;
 
         if (b.state == BLOCK_ONLINE)
