@@ -149,7 +149,7 @@ def measure(place, turns):
         yield from memory(place, turns, (24, 1024))
         yield from growth(place, turns, (100, 500))
         return
-    yield from answers(place, turns)
+    yield from answers(place, turns, SIZES if place.full else SIZES[:2])
     yield from start(place, turns)
     yield from memory(place, turns)
     yield from growth(place, turns)

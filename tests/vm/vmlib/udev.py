@@ -50,10 +50,14 @@ def _resolve(version):
     return f"udev={version}" if re.search(rf"\|\s*{re.escape(version)}\s*\|", shown) else None
 
 
-def add_to(archive):
-    """The path of an initramfs that has udevd besides what this one has."""
+def add_to(archive, with_rules=False):
+    """The path of an initramfs that has udevd, and the distribution's rules if wanted, besides what this one has."""
     cache = os.path.dirname(archive)
     more = initramfs.Archive()
     initramfs.add_program(more, obtain(cache), "usr/bin/udevadm")
     more.add_link("usr/bin/systemd-udevd", "udevadm")
+    if with_rules:
+        rules = obtain_rules(cache)
+        for name in os.listdir(rules):
+            more.add_host_file(os.path.join(rules, name), f"usr/lib/udev/rules.d/{name}")
     return initramfs.store(more.pack(), cache, "udev-initramfs", archive)
