@@ -70,17 +70,23 @@ def play(guest, report, count, looks=1):
     guest.check("memhpctl monitor </dev/null >/dev/null 2>&1 & echo $! >/tmp/monitor.pid")
     rounds = Rounds(guest)
     rounds.play(WARM_UP)
-    first = process.look(guest, guest.daemon_pid)
+    first = at_rest(guest)
     report.saw(f"after {WARM_UP} times: {first}")
     for look in range(looks):
         rounds.play(count // looks)
-        last = process.look(guest, guest.daemon_pid)
+        last = at_rest(guest)
         report.saw(f"after {rounds.done} times: {last}")
         expect_no_growth(report, first, last, look == looks - 1)
     expect_counted(guest, report, rounds)
     guest.check("kill $(cat /tmp/monitor.pid)")
     claims.expect_same_boot_memory(report, before, guest.look())
     claims.expect_healthy(guest, report)
+
+
+def at_rest(guest):
+    """Once it has written down what came of it: no file is open for a moment."""
+    guest.check("sleep 1")
+    return process.look(guest, guest.daemon_pid)
 
 
 def expect_no_growth(report, first, last, tell):
