@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Memory comes and goes, again and again: memhpd does what it does each time, and becomes no larger by it."""
 
+import os
+import re
+
 from . import bus, claims, process
 from .machine import BLOCK, GIB
 from .report import Failed
@@ -64,7 +67,7 @@ def play(guest, report, count, looks=1):
     before = guest.look()
     claims.expect_block_size(before)
     bus.start(guest)
-    guest.start_daemon(POLICY)
+    guest.start_daemon(POLICY, through=f"env {unit_environment()}")
     bus.wait_name(guest)
     # Somebody listens, or no signal is ever made.
     guest.check("memhpctl monitor </dev/null >/dev/null 2>&1 & echo $! >/tmp/monitor.pid")
@@ -81,6 +84,13 @@ def play(guest, report, count, looks=1):
     guest.check("kill $(cat /tmp/monitor.pid)")
     claims.expect_same_boot_memory(report, before, guest.look())
     claims.expect_healthy(guest, report)
+
+
+def unit_environment():
+    """As its unit runs it."""
+    path = os.path.join(os.path.dirname(__file__), "..", "..", "..", "systemd", "memhpd.service.in")
+    with open(path, encoding="utf-8") as f:
+        return " ".join(re.findall(r"^Environment=(\S+)$", f.read(), re.MULTILINE))
 
 
 def at_rest(guest):
