@@ -10,4 +10,4 @@ MACHINE = cycles.MACHINE
 
 
 def play(guest, report):
-    cycles.play(guest, report, 1000, looks=20)
+    cycles.play(guest, report, 1000, looks=10)
