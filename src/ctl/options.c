@@ -244,6 +244,13 @@ static int complain_unknown(const char *word, int id) {
         return -EINVAL;
 }
 
+/* "host" or "user@host"; what begins with "-" is an option, to ssh. */
+static bool is_host(const char *s) {
+        const char *at = strrchr(s, '@');
+
+        return *s != '-' && at != s && *(at ? at + 1 : s);
+}
+
 int options_parse(int argc, char **argv, struct options *ret, int *ret_n) {
         struct options o = { .legend = true, .pager = true, .sysroot = "/", .verb = "" };
         struct option options[N_OPTIONS + 1] = {};
@@ -279,8 +286,8 @@ int options_parse(int argc, char **argv, struct options *ret, int *ret_n) {
         while (optind < argc) /* after "--" */
                 argv[n++] = argv[optind++];
         argv[n] = NULL;
-        if (o.host && (!*o.host || *o.host == '-')) { /* an option, to ssh */
-                complain("--host: \"%s\" is no host", o.host);
+        if (o.host && !is_host(o.host)) {
+                complain("--host: \"%s\" is no host; write host or user@host", o.host);
                 return -EINVAL;
         }
         *ret = o;
