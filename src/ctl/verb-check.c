@@ -46,10 +46,20 @@ enum status policy_open(const char *sysroot, const char *path, struct policy **r
         return STATUS_FAILED;
 }
 
+/* Which files are in force depends on which there are: that is told. */
+static void print_files(const struct policy *policy) {
+        for (size_t i = 0; i < policy->n_files; i++) {
+                fputs(i ? ", " : "", stdout);
+                print_safe(stdout, policy->files[i]);
+        }
+}
+
 static void print_json(const struct policy *policy, const struct problems *p) {
         json_auto_t *root = json_new_object();
-        json_t *array = json_new_array();
+        json_t *array = json_new_array(), *files = json_new_array();
 
+        for (size_t i = 0; policy && i < policy->n_files; i++)
+                json_add(files, json_text(policy->files[i]));
         for (size_t i = 0; i < p->n; i++) {
                 json_t *object = json_new_object();
 
@@ -61,6 +71,7 @@ static void print_json(const struct policy *policy, const struct problems *p) {
         }
         json_set(root, "valid", json_boolean(policy != NULL));
         json_set(root, "rules", policy ? json_unsigned(policy->n_rules) : json_null());
+        json_set(root, "files", files);
         json_set(root, "problems", array);
         json_print(root);
 }
@@ -84,7 +95,7 @@ enum status verb_check(const struct options *o, char *const *args) {
                 return STATUS_FAILED;
         }
         if (!o->json) {
-                print_safe(stdout, path ?: "The policy");
+                print_files(policy);
                 printf(": valid, %zu rule%s, %zu warning%s\n", policy->n_rules, policy->n_rules == 1 ? "" : "s",
                        problems.n, problems.n == 1 ? "" : "s");
         }

@@ -57,7 +57,7 @@ const struct verb verbs[] = {
           0, VERB_PAGER, NULL },
         { "hold", "[SEL [REASON]]", "let new blocks wait; without a selector, list what waits", verb_hold, 0, 2,
           OPTIONS_COLUMNS | OPTIONS_FOR | OPTIONS_HOST, VERB_SELECTOR, &hold_columns },
-        { "release", "ID", "end a hold, or all of them", verb_release, 1, 1,
+        { "release", "ID|all", "end a hold, or all of them", verb_release, 1, 1,
           OPTIONS_HOST, VERB_HOLD, NULL },
         { "help", "[VERB]", "what memhpctl can do, or one of its verbs", verb_help, 0, 1,
           0, VERB_NAME, NULL },

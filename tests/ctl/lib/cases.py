@@ -350,7 +350,7 @@ def case_check(checks, ctl):
     answer = ctl.run("check", "--json", bad).json
     checks.equal("the same as JSON", (answer["valid"], [p["line"] for p in answer["problems"]]), (False, [2, 4]))
     checks.equal("valid as JSON", ctl.run("check", "--json", "--config", good).json,
-                 {"valid": True, "rules": 3, "problems": []})
+                 {"valid": True, "rules": 3, "files": [good], "problems": []})
     result = ctl.run("check", ctl.file("open.conf", POLICY, mode=0o666))
     checks.expect(result.status == 1 and "open.conf" in result.err, "a file that anybody may write", result)
     result = ctl.run("check", ctl.folder + "/absent")
