@@ -8,7 +8,8 @@ MEMHP_VM_PACKAGES="
         qemu-system-x86 busybox-static cpio zstd kmod ndctl daxctl dbus-daemon python3 debootstrap"
 MEMHP_CHECK_PACKAGES="
         mandoc valgrind zsh fish dbus-daemon polkitd prometheus-node-exporter systemd clang libclang-rt-14-dev
-        cppcheck"
+        cppcheck
+        build-essential debhelper lintian rpm"
 
 # For ./check --full: coverage, other compilers, another C library, other machines.
 MEMHP_FULL_PACKAGES="

@@ -1,16 +1,19 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Debian's own user space for a guest: systemd, the system bus, polkit and udevd as they are shipped.
 
-debootstrap makes the tree from the mirror that this machine installs from. Only a packed copy without what no guest needs
-is kept in the cache (about 30 MiB), with the list of what is in it.
+debootstrap makes the tree from the mirror that this machine installs from. The cache keeps all of it (a tar file, for those
+who install packages), and a packed copy without what no guest needs (about 30 MiB), with the list of what is in it.
 """
 
+import contextlib
 import fcntl
 import os
 import re
 import shutil
 import subprocess
 import tempfile
+
+from . import chroot, packages
 
 PACKAGES = ("systemd", "systemd-sysv", "libpam-systemd", "dbus", "polkitd", "udev")
 # Most of the tree. Nobody in the guest installs packages, reads manuals or speaks another language.
@@ -19,6 +22,7 @@ LEFT_OUT = re.compile(r"(boot|home|media|mnt|opt|proc|sys|run|tmp|srv|dev|var/(c
                       r"|usr/share/(doc|man|info|locale|i18n|zoneinfo|lintian|perl5|gcc|bash-completion|zsh"
                       r"|common-licenses|keyrings|bug|menu))/."
                       r"|usr/lib/(udev/hwdb\.bin|[^/]*-linux-gnu/lib(apt-|db-|stdc)[^/]*)$|usr/bin/(perl|apt|dpkg)[^/]*$")
+NOT_KEPT = ("./var/cache/apt/*", "./var/lib/apt/lists/partial/*", "./var/log/bootstrap.log")
 # To be changed with the rules above: what the cache has is then made anew.
 EDITION = 1
 TIMEOUT = 480
@@ -39,14 +43,33 @@ class Debian:
 def obtain(cache, pack):
     """From the cache, else made now. pack(tree, left_out) gives the bytes of an archive and the paths in it."""
     suite = _suite()
+    kept = os.path.join(cache, f"debian-{suite}-{EDITION}")
+    with locked(cache):
+        if not os.path.isdir(kept):
+            _fill(cache, kept, _whole(cache, suite), pack)
+    with open(os.path.join(kept, "paths"), encoding="utf-8") as f:
+        return Debian(os.path.join(kept, "archive"), set(f.read().split("\n")))
+
+
+@contextlib.contextmanager
+def unpacked(cache):
+    """A folder with the whole tree, as debootstrap left it, that lives as long as the context; apt can install there."""
+    if os.geteuid() != 0:
+        raise NoDebian("only root can have files that are others'")
+    with locked(cache):
+        whole = _whole(cache, _suite())
+    with tempfile.TemporaryDirectory(dir=cache, prefix="tree-") as tree:
+        os.chmod(tree, 0o755)
+        subprocess.run(["tar", "--zstd", "-xpf", whole, "-C", tree], check=True)
+        yield tree
+
+
+@contextlib.contextmanager
+def locked(cache):
     os.makedirs(cache, exist_ok=True)
     with open(os.path.join(cache, "lock"), "w", encoding="ascii") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        kept = os.path.join(cache, f"debian-{suite}-{EDITION}")
-        if not os.path.isdir(kept):
-            _fill(cache, kept, suite, pack)
-    with open(os.path.join(kept, "paths"), encoding="utf-8") as f:
-        return Debian(os.path.join(kept, "archive"), set(f.read().split("\n")))
+        yield
 
 
 def _suite():
@@ -63,7 +86,10 @@ def _suite():
     return release["VERSION_CODENAME"]
 
 
-def _fill(cache, kept, suite, pack):
+def _whole(cache, suite):
+    kept = os.path.join(cache, f"debian-{suite}-{EDITION}.tar.zst")
+    if os.path.exists(kept):
+        return kept
     if os.geteuid() != 0:
         raise NoDebian("only root can use debootstrap")
     for program in ("debootstrap", "zstd"):
@@ -72,7 +98,25 @@ def _fill(cache, kept, suite, pack):
     with tempfile.TemporaryDirectory(dir=cache) as work:
         tree = os.path.join(work, "tree")
         _bootstrap(tree, suite, _mirror(suite))
+        status, out = chroot.Chroot(tree).run("apt-get -qq update", TIMEOUT)
+        if status != 0:
+            raise NoDebian(f"apt cannot be used in a chroot: {out.strip()[-300:]}")
+        whole = os.path.join(work, "whole")
+        subprocess.run(["tar", "-C", tree, "-I", "zstd -3 -T0", *(f"--exclude={p}" for p in NOT_KEPT), "-cf", whole, "."], check=True)
+        os.rename(whole, kept)
+    return kept
+
+
+def _fill(cache, kept, whole, pack):
+    with tempfile.TemporaryDirectory(dir=cache) as tree:
+        subprocess.run(["tar", "--zstd", "-xpf", whole, "-C", tree], check=True)
         data, paths = pack(tree, LEFT_OUT)
+    keep(cache, kept, data, paths)
+
+
+def keep(cache, kept, data, paths):
+    """Leave an archive's bytes, packed, and the paths in it: both or none of them."""
+    with tempfile.TemporaryDirectory(dir=cache) as work:
         small = os.path.join(work, "small")
         os.mkdir(small)
         with open(os.path.join(small, "archive"), "wb") as f:
@@ -84,7 +128,7 @@ def _fill(cache, kept, suite, pack):
 
 def _bootstrap(tree, suite, mirror):
     command = ["debootstrap", "--variant=minbase", f"--include={','.join(PACKAGES)}", suite, tree, mirror]
-    environment = dict(os.environ, **_proxies())
+    environment = dict(os.environ, **packages.proxies())
     environment["PATH"] = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment, timeout=TIMEOUT)
@@ -105,17 +149,6 @@ def _mirror(suite):
                 return words[2]
         _output(["apt-get", "-qq", "update"])   # a fresh machine may have no package lists yet
     raise NoDebian(f"apt knows no mirror of {suite}")
-
-
-def _proxies():
-    """apt's, for debootstrap's downloads."""
-    proxies = {}
-    for scheme in ("http", "https"):
-        shown = _output(["apt-config", "shell", "proxy", f"Acquire::{scheme}::Proxy"])
-        found = re.match(r"proxy='(\w+://[^']+)'", shown)
-        if found:
-            proxies[f"{scheme}_proxy"] = found.group(1)
-    return proxies
 
 
 def _output(command):

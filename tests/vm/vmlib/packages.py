@@ -2,6 +2,7 @@
 """Packages of the distribution, fetched and unpacked, never installed: what a guest runs need not run here."""
 
 import os
+import re
 import shutil
 import subprocess
 
@@ -51,3 +52,13 @@ def _download(folder, resolve, wanted):
     if not packages:
         raise NoPackage(f"apt-get download {name} left no file")
     return os.path.join(folder, packages[0])
+
+
+def proxies():
+    """apt's, for whatever else downloads what apt could."""
+    named = {}
+    for scheme in ("http", "https"):
+        found = re.match(r"proxy='(\w+://[^']+)'", run(["apt-config", "shell", "proxy", f"Acquire::{scheme}::Proxy"]))
+        if found:
+            named[f"{scheme}_proxy"] = found.group(1)
+    return named

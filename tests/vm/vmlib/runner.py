@@ -25,6 +25,7 @@ class Scenario:
         self.machine = getattr(module, "MACHINE", {})
         self.full_only = getattr(module, "FULL_ONLY", False)
         self.whole_system = getattr(module, "WHOLE_SYSTEM", False)      # Debian with systemd instead of busybox
+        self.packaged = getattr(module, "PACKAGED", False)              # the same, with memhpd as dpkg installed it
         self.limit = getattr(module, "LIMIT", SCENARIO_LIMIT)
         self.play = module.play
 
@@ -85,8 +86,9 @@ def _run_one(scenario, options, image, archive, live):
     more = []
     report.did(f"{scenario.number} {scenario.name}: {scenario.title}")
     try:
-        if scenario.whole_system:
-            guest = system.SystemGuest(image, system.archive(image, options), hard_limit=scenario.limit, **scenario.machine)
+        if scenario.whole_system or scenario.packaged:
+            whole = system.archive(image, options, scenario.packaged)
+            guest = system.SystemGuest(image, whole, hard_limit=scenario.limit, **scenario.machine)
         else:
             guest = Guest(image, archive, hard_limit=scenario.limit, **scenario.machine)
         report.saw(f"Linux {image.version} is up after {guest.boot_seconds:.1f} s")

@@ -10,7 +10,7 @@ import tempfile
 import threading
 import time
 
-from . import agent, contract, debian, initramfs
+from . import agent, contract, deb, debian, initramfs, installed
 from .guest import Guest, GuestError
 from .report import Skipped
 
@@ -43,17 +43,17 @@ _lock = threading.Lock()
 _archives = {}
 
 
-def archive(kernel, options):
-    """The initramfs, made once; Skipped with the reason where it cannot be."""
+def archive(kernel, options, packaged=False):
+    """The initramfs, made once; Skipped with the reason where it cannot be. packaged: memhpd is there as dpkg installed it."""
     with _lock:
-        if "path" not in _archives:
+        if packaged not in _archives:
             try:
-                _archives["path"] = _build(kernel, options.builddir, options.cache)
+                _archives[packaged] = (_build_packaged if packaged else _build)(kernel, options)
             except debian.NoDebian as error:
-                _archives["path"] = Skipped(f"no Debian to boot: {error}")
-        if isinstance(_archives["path"], Skipped):
-            raise _archives["path"]
-        return _archives["path"]
+                _archives[packaged] = Skipped(f"no Debian to boot: {error}")
+        if isinstance(_archives[packaged], Skipped):
+            raise _archives[packaged]
+        return _archives[packaged]
 
 
 def _pack(tree, left_out):
@@ -88,11 +88,24 @@ class _Additions(initramfs.Archive):
         return f"usr/{path}" if re.match(r"(bin|sbin|lib\w*)(/|$)", path) else path
 
 
-def _build(kernel, builddir, cache):
-    base = debian.obtain(cache, _pack)
+def _build(kernel, options):
+    base = debian.obtain(options.cache, _pack)
+    more = _additions(kernel, base)
+    more.add_folder("etc/memhp")
+    initramfs.add_test_programs(more, options.builddir)
+    _install(more, options.builddir)
+    return initramfs.store(more.pack(), options.cache, "system", base.archive)
+
+
+def _build_packaged(kernel, options):
+    packages = deb.Packages(options.packages) if options.packages else deb.obtain(options.cache, options.builddir)
+    base = installed.obtain(options.cache, packages, _pack)
+    return initramfs.store(_additions(kernel, base).pack(), options.cache, "packaged", base.archive)
+
+
+def _additions(kernel, base):
     more = _Additions(base.paths)
     more.add_root(0o755)                # of an initramfs, everybody may write to it
-    more.add_folder("etc/memhp")
     more.add("etc/hostname", b"guest\n")
     more.add("etc/machine-id", b"6d656d6870640000000000000000007f\n")
     more.add("usr/lib/memhp-agent", agent.LOOP.encode())
@@ -101,10 +114,8 @@ def _build(kernel, builddir, cache):
     for name in MASKED:
         more.add_link(f"etc/systemd/system/{name}", "/dev/null")
     initramfs.add_program(more, initramfs.which("busybox"), "usr/bin/busybox")
-    initramfs.add_test_programs(more, builddir)
-    _install(more, builddir)
     initramfs.add_modules(more, kernel)
-    return initramfs.store(more.pack(), cache, "system", base.archive)
+    return more
 
 
 def _install(more, builddir):
