@@ -9,7 +9,6 @@ import tempfile
 from vmlib import deb
 from vmlib.report import Failed, Skipped
 
-SPEC = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "packaging", "memhpd.spec")
 # What is elsewhere, or only in one of them.
 ELSEWHERE = (
     (r"^(/usr)?/lib/systemd/", "/usr/lib/systemd/"),
@@ -20,18 +19,16 @@ ELSEWHERE = (
 
 
 def build(report, packages, options):
-    """rpmbuild builds the spec from the same tarball, and the package has the files that Debian's has."""
+    """rpmbuild builds a package of the same tarball, by the spec in it, and that has the files that Debian's has."""
     if not shutil.which("rpmbuild"):
         raise Skipped("no rpmbuild (Debian: rpm)")
     with tempfile.TemporaryDirectory() as top:
-        os.mkdir(os.path.join(top, "SOURCES"))
-        shutil.copy(packages.tarball, os.path.join(top, "SOURCES"))
         # What it requires to build has the names of Fedora's packages, which this machine's rpm does not know: --nodeps.
-        command = ["rpmbuild", "-bb", "--nodeps", "--define", f"_topdir {top}", "--define", f"_smp_mflags -j{os.cpu_count()}",
+        command = ["rpmbuild", "-tb", "--nodeps", "--define", f"_topdir {top}", "--define", f"_smp_mflags -j{os.cpu_count()}",
                    "--define", "debug_package %{nil}", "--define", "_build_id_links none"]
         if not options.full:
             command += ["--nocheck", "--define", "optflags -O1"]
-        deb.run(command + [SPEC])
+        deb.run(command + [packages.tarball])
         report.saw("rpmbuild accepts the spec (--nodeps" + (")" if options.full else ", without %check)"))
         found = [os.path.join(folder, name) for folder, _, names in os.walk(os.path.join(top, "RPMS")) for name in names]
         if len(found) != 1:
