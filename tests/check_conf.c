@@ -1134,6 +1134,32 @@ START_TEST(test_include_large) {
 }
 END_TEST
 
+/* Nobody reads so many, and an error is kept beside however many warnings. */
+START_TEST(test_many_problems) {
+        struct problems p = {};
+        char *text = NULL;
+        size_t size;
+        FILE *f;
+
+        for (int i = 0; i < 3 * PROBLEMS_MAX; i++)
+                problems_add(&p, true, "file", 1, "warning %d", i);
+        ck_assert_uint_eq(p.n, PROBLEMS_MAX);
+        for (int i = 0; i < 3 * PROBLEMS_MAX; i++)
+                problems_add(&p, false, "file", 2, "error %d", i);
+        problems_add(&p, true, "file", 3, "one more");
+        ck_assert_uint_eq(p.n, 2 * PROBLEMS_MAX);
+        ck_assert_uint_eq(p.n_errors, 3 * PROBLEMS_MAX);
+        ck_assert_str_eq(p.items[PROBLEMS_MAX].text, "error 0");
+        f = open_memstream(&text, &size);
+        ck_assert_ptr_nonnull(f);
+        problems_print(&p, f);
+        fclose(f);
+        ck_assert_ptr_nonnull(strstr(text, "file:2: error 999\nand 2000 errors more\n"));
+        free(text);
+        problems_done(&p);
+}
+END_TEST
+
 /* The daemon and memhpctl check read the same file, from wherever they are started. */
 START_TEST(test_include_elsewhere) {
         char here[PATH_MAX], there[PATH_MAX];
@@ -1467,6 +1493,7 @@ int main(void) {
         tcase_add_test(c, test_include_itself);
         tcase_add_test(c, test_include_line);
         tcase_add_test(c, test_include_large);
+        tcase_add_test(c, test_many_problems);
         tcase_add_test(c, test_include_elsewhere);
         tcase_add_test(c, test_include_not);
 

@@ -7,6 +7,8 @@
 
 #include "core/macro.h"
 
+#define PROBLEMS_MAX 1000 /* of errors, and of warnings, that are kept: nobody reads more */
+
 struct problem {
         char *file;
         unsigned line; /* 0: the file as a whole */
@@ -17,7 +19,7 @@ struct problem {
 struct problems {
         struct problem *items;
         size_t n, capacity;
-        size_t n_errors; /* those that are not warnings; counted even where memory for the text is out */
+        size_t n_errors; /* those that are not warnings; counted even where there is no room for the text */
 };
 
 void problems_done(struct problems *p);

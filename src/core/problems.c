@@ -8,6 +8,8 @@ void problems_addv(struct problems *p, bool warning, const char *file, unsigned 
 
         if (!warning)
                 p->n_errors++;
+        if (!warning ? p->n_errors > PROBLEMS_MAX : p->n >= PROBLEMS_MAX + MIN(p->n_errors, (size_t) PROBLEMS_MAX))
+                return;
         if (!GROW(p->items, p->n, p->capacity))
                 return;
         problem.file = strdup(file);
@@ -46,6 +48,8 @@ void problems_print(const struct problems *p, FILE *f) {
                         fprintf(f, "%u:", p->items[i].line);
                 fprintf(f, " %s%s\n", p->items[i].warning ? "warning: " : "", p->items[i].text);
         }
+        if (p->n_errors > PROBLEMS_MAX)
+                fprintf(f, "and %zu errors more\n", p->n_errors - PROBLEMS_MAX);
         if (p->n_errors > 0 && p->n == 0)
                 fprintf(f, "out of memory while reading the configuration\n");
 }

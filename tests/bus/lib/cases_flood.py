@@ -44,6 +44,8 @@ def case_flood_nobody_reads(checks, rig):
     rig.start_bus(limits=SMALL)
     memhpd = rig.start_memhpd(setup="boot 0-4999 0")
     rig.wait_for_name("org.memhp1")
+    listed = Client(rig).call("org.memhp1", *CALLS[5])[0].count("<node name=")
+    checks.equal("of 5 000 blocks 4 096 are listed", listed, 4096)
     before = usage(memhpd)
     most = before.resident + BOUND + (512 * MIB if before.sanitized else 0)
     deaf = [Client(rig, uid) for uid in (NOBODY, OTHER) for _ in range(30)]
