@@ -69,6 +69,17 @@ int __wrap_sysfs_request_uevent(const struct sysfs *fs, uint32_t block) {
         return 0;
 }
 
+/* How often a block was looked at for a change. */
+static unsigned n_looks;
+
+int __real_sysfs_read_block_zones(const struct sysfs *fs, uint32_t index, struct block *ret);
+int __wrap_sysfs_read_block_zones(const struct sysfs *fs, uint32_t index, struct block *ret);
+
+int __wrap_sysfs_read_block_zones(const struct sysfs *fs, uint32_t index, struct block *ret) {
+        n_looks++;
+        return __real_sysfs_read_block_zones(fs, index, ret);
+}
+
 /* ---- others ------------------------------------------------------------------------------------------------------- */
 
 static unsigned n_words, n_ticks;
@@ -158,6 +169,23 @@ START_TEST(events_without_end) {
 }
 END_TEST
 
+/* What is told again and again is looked at once a turn, and all of it is counted. */
+START_TEST(events_without_news) {
+        uint64_t before = manager_counters(m)->events;
+        unsigned looks;
+
+        start_flood(WITHOUT_END, UEVENT_CHANGED, 0, 8);
+        n_looks = 0;
+        RUN_UNTIL(flood.calls >= 16384);
+        looks = n_looks;
+        ck_assert_uint_gt(looks, 0);
+        ck_assert_uint_le(looks, flood.calls / 32);
+        ck_assert_uint_eq(manager_counters(m)->events - before, flood.calls);
+        fakeroot_set_state(f, 3, "offline");
+        RUN_UNTIL(entry_of(3)->state == BLOCK_OFFLINE);
+}
+END_TEST
+
 /* Each time the queue is empty for a moment: nothing ever looks like a flood. */
 START_TEST(one_event_after_the_other) {
         start_flood(ONE_A_TURN, UEVENT_CHANGED, 0, 8);
@@ -212,6 +240,7 @@ int main(void) {
         fakeroot_begin();
         c = check_case_in(s, "flood", flood_setup, flood_teardown);
         tcase_add_test(c, events_without_end);
+        tcase_add_test(c, events_without_news);
         tcase_add_test(c, one_event_after_the_other);
         tcase_add_test(c, work_without_end);
         tcase_add_test(c, blocks_that_are_not_there);

@@ -227,25 +227,51 @@ static int on_work(sd_event_source *source, uint64_t usec, void *userdata) {
 
 /* A handler that fails is switched off by sd-event; these never do. */
 
+/* Events that are handled together, each kind of each block once: whoever gets one looks at the block, which the first of them
+ * does after the last has come. What is told again and again costs no more than to receive it. */
+struct batch {
+        struct uevent events[EVENT_BUDGET];
+        size_t n;
+        struct {
+                uint32_t block;
+                uint32_t types; /* of this block, since the last "remove" */
+        } seen[64];
+};
+
+static void batch_add(struct batch *b, const struct uevent *event) {
+        const size_t i = event->block % ARRAY_SIZE(b->seen);
+        const uint32_t bit = UINT32_C(1) << event->type;
+
+        if (b->seen[i].block != event->block || event->type == UEVENT_REMOVE) {
+                b->seen[i].block = event->block;
+                b->seen[i].types = 0;
+        }
+        if (b->seen[i].types & bit)
+                return;
+        if (event->type == UEVENT_ADD || event->type == UEVENT_CHANGED)
+                b->seen[i].types |= bit;
+        b->events[b->n++] = *event;
+}
+
 static int on_uevent(sd_event_source *source, int fd, uint32_t revents, void *userdata) {
         struct manager *m = userdata;
+        struct batch batch = {};
         struct uevent event;
-        int r;
+        size_t n = 0;
+        int r = 1;
 
         (void) fd, (void) revents;
         share(m);
-        for (int i = 0; i < EVENT_BUDGET; i++) {
-                r = uevent_receive(m->monitor, &event);
-                if (r == 0)
-                        return 0;
-                if (r < 0) {
-                        journal_print(LOG_ERR, MESSAGE_FAILED,
-                                      "uevents cannot be received any more: %s; only the reconcile is left", strerror(-r));
-                        (void) sd_event_source_set_enabled(source, SD_EVENT_OFF);
-                        return 0;
-                }
-                manager_handle_event(m, &event);
+        for (; n < EVENT_BUDGET && (r = uevent_receive(m->monitor, &event)) > 0; n++)
+                batch_add(&batch, &event);
+        m->counters.events += n - batch.n; /* the others are counted where they are handled */
+        if (r < 0) {
+                journal_print(LOG_ERR, MESSAGE_FAILED,
+                              "uevents cannot be received any more: %s; only the reconcile is left", strerror(-r));
+                (void) sd_event_source_set_enabled(source, SD_EVENT_OFF);
         }
+        for (size_t i = 0; i < batch.n; i++)
+                manager_handle_event(m, &batch.events[i]);
         return 0;
 }
 
