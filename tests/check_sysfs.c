@@ -262,6 +262,28 @@ START_TEST(block_waits_for_its_node) {
 }
 END_TEST
 
+START_TEST(hot_block_of_the_likely_node) {
+        struct block b;
+
+        fakeroot_add_dimm(f, "PNP0C80:00", 32, 1, 1);
+        ck_assert_int_eq(sysfs_read_hot_block(fs, 32, 1, 0, &b), 0);
+        ck_assert_int_eq(node_set_next(&b.nodes, 0), 1);
+        ck_assert_int_eq(node_set_next(&b.nodes, 2), -1);
+        ck_assert(b.zones_known);
+        for (int likely = -1; likely < 3; likely += 3) { /* it is another's: then it is looked for */
+                memset(&b, 0, sizeof(b));
+                ck_assert_int_eq(sysfs_read_hot_block(fs, 32, likely, 0, &b), 0);
+                ck_assert_int_eq(node_set_next(&b.nodes, 0), 1);
+                ck_assert_int_eq(node_set_next(&b.nodes, 2), -1);
+        }
+        fakeroot_set_traits(f, &(struct fakeroot_traits) { .late_node = true });
+        fakeroot_add_dimm(f, "PNP0C80:01", 33, 1, 1);
+        ck_assert_int_eq(sysfs_read_hot_block(fs, 33, 1, 0, &b), -EAGAIN);
+        ck_assert_int_eq(sysfs_read_hot_block(fs, 34, 1, 0, &b), -ENOENT);
+        ck_assert_uint_eq(fakeroot_oopses(f), 0);
+}
+END_TEST
+
 /* The guard itself works: else the tests above and in check_manager would prove nothing. */
 START_TEST(oopses_are_noticed) {
         char path[512];
@@ -665,6 +687,7 @@ int main(void) {
         tcase_add_test(c, block_tells_its_facts);
         tcase_add_test(c, block_zones_follow_its_state);
         tcase_add_test(c, block_waits_for_its_node);
+        tcase_add_test(c, hot_block_of_the_likely_node);
         tcase_add_test(c, oopses_are_noticed);
         tcase_add_test(c, block_needs_no_node_without_numa);
         tcase_add_test(c, block_without_valid_zones);

@@ -93,6 +93,9 @@ struct manager {
 
 uint64_t manager_now_usec(const struct manager *m);
 
+/* How a block is now, and what the registry is to know of it. item: NULL, or what it was like a moment ago.
+ * -EAGAIN: the kernel has not linked it to its node, or to what it came from, yet; -ENOENT: it is gone. */
+int manager_read_facts(struct manager *m, struct entry *e, const struct survey_item *item, struct block *ret);
 /* Look at a block and do what the policy says. item: NULL, or what it was like a moment ago.
  * -EAGAIN: the kernel is not done with it; look again in a moment. The entry may be gone afterwards. */
 int manager_process(struct manager *m, struct entry *e, const struct survey_item *item);

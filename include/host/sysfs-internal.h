@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* What the two halves of host/sysfs.h share: sysfs.c has the memory blocks, sysfs-machine.c the machine around them. Nobody
- * else looks here. */
+/* What the parts of host/sysfs.h share: sysfs.c has the memory blocks, sysfs-nodes.c which node each belongs to, sysfs-machine.c
+ * the machine around them. Nobody else looks here. */
 
 #include "host/sysfs.h"
 
@@ -29,3 +29,10 @@ int sysfs_read_indices_of(int dir_fd, const char *path, uint32_t **ret, size_t *
 
 /* "memory32" with the prefix "memory" → 32. */
 bool sysfs_parse_numbered(const char *name, const char *prefix, uint32_t *ret);
+
+/* Whether the kernel has NUMA. */
+bool sysfs_has_nodes(int root_fd);
+/* For sysfs_each_entry(): adds "node3" and its like to the struct node_set. */
+int sysfs_visit_node(const char *name, void *userdata);
+/* Adds the block's nodes. */
+void node_map_get(const struct node_map *m, uint32_t block, struct node_set *ret);

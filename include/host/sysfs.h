@@ -57,6 +57,10 @@ enum {
 int sysfs_read_block(const struct sysfs *fs, uint32_t index, const struct node_map *nodes, unsigned flags,
                      struct block *ret);
 
+/* As sysfs_read_block(), for a block that was hot-added: such memory belongs to one node (register_memory_blocks_under_node_hotplug()
+ * in the kernel's drivers/base/node.c), and if the block has a link to likely_node, the others are not looked for. -1: any. */
+int sysfs_read_hot_block(const struct sysfs *fs, uint32_t index, int likely_node, unsigned flags, struct block *ret);
+
 /* As sysfs_read_block(), for a block whose link did not come in time: its nodes and zones stay unknown. */
 int sysfs_read_block_state(const struct sysfs *fs, uint32_t index, struct block *ret);
 

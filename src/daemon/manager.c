@@ -80,66 +80,6 @@ void manager_report_why(struct manager *m, struct entry *e, zone_mask zones, uin
         manager_state_changed(m, false);
 }
 
-/* ---- facts -------------------------------------------------------------------------------------------------------- */
-
-/* -EAGAIN: the kernel has not linked the block to its node, or to what it came from, yet. */
-static int facts_read_block(struct manager *m, struct entry *e, const struct survey_item *item, struct block *ret) {
-        bool is_new = !e->known;
-        struct block b;
-        int r;
-
-        if (!item && manager_waits_for_source(m, e))
-                return -EAGAIN;
-        if (item) {
-                b = item->block;
-                r = item->error;
-        } else
-                r = sysfs_read_block(m->fs, e->block, NULL, (e->identity ? 0 : SYSFS_IDENTITY) | (is_new ? SYSFS_REMOVABLE : 0), &b);
-        if (r == -EAGAIN && !manager_may_settle(m, e))
-                r = sysfs_read_block_state(m->fs, e->block, &b);
-        if (r < 0)
-                return r;
-        if (!e->known && !m->started && b.state == BLOCK_ONLINE)
-                e->arrival = ARRIVAL_BEFORE; /* by whom, nobody can tell */
-        if (!e->known && !m->started && b.state == BLOCK_OFFLINE && m->evidence.machine != MACHINE_PLAIN)
-                e->arrival = ARRIVAL_HOT; /* what balloons and standby memory look like before anybody used them */
-        if (item)
-                evidence_find_origin(&m->evidence, (enum arrival) e->arrival, item->firmware_node, &b);
-        else
-                r = evidence_read_origin(&m->evidence, (enum arrival) e->arrival, &b);
-        if (r < 0)
-                return r;
-        if (manager_may_get_source(m, e, &b))
-                return -EAGAIN;
-
-        if (b.state == BLOCK_ONLINE)
-                e->hands_off = e->rolled_back = false;
-        else
-                e->rolling_back = false;
-        e->node = (int16_t) node_set_next(&b.nodes, 0);
-        b.tier = e->node >= 0 ? m->tiers[e->node] : -1;
-        b.at_startup = e->at_startup;
-        b.hands_off = e->hands_off;
-        b.rolled_back = e->rolled_back;
-        b.held = b.state == BLOCK_OFFLINE && holds_find(&m->holds, &b, sysfs_block_size(m->fs), hold_now_usec());
-        if (b.state == BLOCK_OFFLINE && !b.held && e->decided && e->reason == REASON_HELD)
-                e->add = 0; /* released, it is another add, decided as one */
-        e->known = true;
-        if (b.identity)
-                e->identity = b.identity;
-        if (is_new)
-                e->removable = b.removable;
-        e->several_nodes = e->node >= 0 && node_set_next(&b.nodes, (unsigned) e->node + 1) >= 0;
-        e->state = b.state;
-        e->zones = b.state == BLOCK_ONLINE ? b.zones : 0;
-        e->source = b.source;
-        e->device = registry_device(&m->registry, b.device);
-        if (is_new)
-                manager_note_change(m, e, false);
-        *ret = b;
-        return 0;
-}
-
 /* ---- the pipeline ------------------------------------------------------------------------------------------------- */
 
 static void entry_keep_hands_off(struct manager *m, struct entry *e);
@@ -259,7 +199,7 @@ int manager_process(struct manager *m, struct entry *e, const struct survey_item
 
         if (e->stage != STAGE_QUEUED)
                 e->next_usec = manager_now_usec(m);
-        r = facts_read_block(m, e, item, &block);
+        r = manager_read_facts(m, e, item, &block);
         if (r == -ENOENT) {
                 manager_forget_block(m, e); /* unplugged under us: not an error */
                 return 0;

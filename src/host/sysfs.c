@@ -11,7 +11,6 @@
 #include "core/parse.h"
 
 #define MEMORY_DIR "sys/devices/system/memory"
-#define NODE_DIR "sys/devices/system/node"
 
 int sysfs_attribute_read(int dir_fd, const char *path, char *buf, size_t size) {
         _cleanup_close_ int fd = openat(dir_fd, path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
@@ -53,10 +52,6 @@ bool sysfs_parse_numbered(const char *name, const char *prefix, uint32_t *ret) {
         return strncmp(name, prefix, n) == 0 && parse_u32(name + n, ret) >= 0;
 }
 
-static bool parse_node(const char *name, uint32_t *ret) {
-        return sysfs_parse_numbered(name, "node", ret) && *ret < NODES_MAX;
-}
-
 int sysfs_open_texts(const char *root, struct sysfs **ret) {
         _cleanup_(sysfs_closep) struct sysfs *fs = NULL;
 
@@ -90,7 +85,7 @@ int sysfs_open(const char *root, struct sysfs **ret) {
                 return r == -ENOENT ? -EOPNOTSUPP : r;
         if (parse_hex(text, &fs->block_size) < 0 || fs->block_size == 0 || (fs->block_size & (fs->block_size - 1)))
                 return -EBADMSG;
-        fs->has_nodes = faccessat(fs->root_fd, NODE_DIR, F_OK, 0) == 0;
+        fs->has_nodes = sysfs_has_nodes(fs->root_fd);
         *ret = TAKE_PTR(fs);
         return 0;
 }
@@ -142,7 +137,7 @@ static int compare_u32(const void *a, const void *b) {
         return x < y ? -1 : x > y;
 }
 
-static int read_blocks_of(int dir_fd, const char *path, struct index_list *ret) {
+int sysfs_read_indices_of(int dir_fd, const char *path, uint32_t **ret, size_t *ret_n) {
         struct index_list list = {};
         int r;
 
@@ -153,17 +148,6 @@ static int read_blocks_of(int dir_fd, const char *path, struct index_list *ret) 
         }
         if (list.n > 1)
                 qsort(list.items, list.n, sizeof(*list.items), compare_u32);
-        *ret = list;
-        return 0;
-}
-
-int sysfs_read_indices_of(int dir_fd, const char *path, uint32_t **ret, size_t *ret_n) {
-        struct index_list list;
-        int r;
-
-        r = read_blocks_of(dir_fd, path, &list);
-        if (r < 0)
-                return r;
         *ret = list.items;
         *ret_n = list.n;
         return 0;
@@ -171,92 +155,6 @@ int sysfs_read_indices_of(int dir_fd, const char *path, uint32_t **ret, size_t *
 
 int sysfs_read_indices(const struct sysfs *fs, uint32_t **ret, size_t *ret_n) {
         return sysfs_read_indices_of(fs->memory_fd, ".", ret, ret_n);
-}
-
-static int visit_node(const char *name, void *userdata) {
-        struct node_set *nodes = userdata;
-        uint32_t node;
-
-        if (parse_node(name, &node))
-                node_set_add(nodes, node);
-        return 0;
-}
-
-static int compare_link(const void *a, const void *b) {
-        const struct node_link *x = a, *y = b;
-
-        if (x->block != y->block)
-                return x->block < y->block ? -1 : 1;
-        return x->node < y->node ? -1 : x->node > y->node;
-}
-
-/* As it is where the nodes' memory lies in their order. */
-static bool is_sorted(const struct node_map *map) {
-        for (size_t i = 1; i < map->n; i++)
-                if (compare_link(&map->links[i - 1], &map->links[i]) > 0)
-                        return false;
-        return true;
-}
-
-int sysfs_read_node_map(const struct sysfs *fs, struct node_map *ret) {
-        _cleanup_(node_map_done) struct node_map map = {};
-        struct node_set nodes = {};
-        int r;
-
-        if (!fs->has_nodes) {
-                *ret = (struct node_map) {};
-                return 0;
-        }
-        r = sysfs_each_entry(fs->root_fd, NODE_DIR, visit_node, &nodes);
-        if (r < 0)
-                return r;
-        for (int node = node_set_next(&nodes, 0); node >= 0; node = node_set_next(&nodes, (unsigned) node + 1)) {
-                struct index_list blocks;
-                struct node_link *links;
-                char path[sizeof(NODE_DIR) + 16];
-
-                snprintf(path, sizeof(path), NODE_DIR "/node%d", node);
-                r = read_blocks_of(fs->root_fd, path, &blocks);
-                if (r == -ENOENT || r == -ENOTDIR)
-                        continue;
-                if (r < 0)
-                        return r;
-                links = reallocarray(map.links, map.n + blocks.n + 1, sizeof(*links));
-                if (!links) {
-                        free(blocks.items);
-                        return -ENOMEM;
-                }
-                map.links = links;
-                for (size_t i = 0; i < blocks.n; i++)
-                        map.links[map.n++] =
-                                (struct node_link) { .block = blocks.items[i], .node = (uint16_t) node };
-                free(blocks.items);
-        }
-        if (!is_sorted(&map))
-                qsort(map.links, map.n, sizeof(*map.links), compare_link);
-        *ret = map;
-        map = (struct node_map) {};
-        return 0;
-}
-
-void node_map_done(struct node_map *m) {
-        free(m->links);
-        *m = (struct node_map) {};
-}
-
-static void node_map_get(const struct node_map *m, uint32_t block, struct node_set *ret) {
-        size_t low = 0, high = m->n;
-
-        while (low < high) {
-                size_t middle = low + (high - low) / 2;
-
-                if (m->links[middle].block < block)
-                        low = middle + 1;
-                else
-                        high = middle;
-        }
-        for (; low < m->n && m->links[low].block == block; low++)
-                node_set_add(ret, m->links[low].node);
 }
 
 /* "memory32/state": numbers of 32 bits and the longest attribute name fit. */
@@ -330,8 +228,17 @@ int sysfs_read_block_zones(const struct sysfs *fs, uint32_t index, struct block 
         return r;
 }
 
-int sysfs_read_block(const struct sysfs *fs, uint32_t index, const struct node_map *nodes, unsigned flags,
-                     struct block *ret) {
+static bool has_link_to_node(const struct sysfs *fs, uint32_t index, int node) {
+        char path[ATTRIBUTE_PATH_MAX], name[16];
+        struct stat st;
+
+        snprintf(name, sizeof(name), "node%d", node);
+        attribute_path(path, index, name);
+        return node >= 0 && fstatat(fs->memory_fd, path, &st, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+static int read_block(const struct sysfs *fs, uint32_t index, const struct node_map *nodes, int likely_node, unsigned flags,
+                      struct block *ret) {
         uint64_t identity = 0;
         char text[128];
         struct block b;
@@ -346,11 +253,13 @@ int sysfs_read_block(const struct sysfs *fs, uint32_t index, const struct node_m
         b.identity = identity;
         if (nodes && b.state == BLOCK_ONLINE) /* an offline one may be newer than the map */
                 node_map_get(nodes, index, &b.nodes);
+        else if (has_link_to_node(fs, index, likely_node))
+                node_set_add(&b.nodes, (unsigned) likely_node);
         else { /* also where there are no nodes: a captured tree may have the links without what they point to */
                 char path[ATTRIBUTE_PATH_MAX];
 
                 attribute_path(path, index, ".");
-                r = block_error(sysfs_each_entry(fs->memory_fd, path, visit_node, &b.nodes));
+                r = block_error(sysfs_each_entry(fs->memory_fd, path, sysfs_visit_node, &b.nodes));
                 if (r < 0)
                         return r;
         }
@@ -368,6 +277,15 @@ int sysfs_read_block(const struct sysfs *fs, uint32_t index, const struct node_m
         }
         *ret = b;
         return 0;
+}
+
+int sysfs_read_block(const struct sysfs *fs, uint32_t index, const struct node_map *nodes, unsigned flags,
+                     struct block *ret) {
+        return read_block(fs, index, nodes, -1, flags, ret);
+}
+
+int sysfs_read_hot_block(const struct sysfs *fs, uint32_t index, int likely_node, unsigned flags, struct block *ret) {
+        return read_block(fs, index, NULL, likely_node, flags, ret);
 }
 
 static int write_word(int fd, const char *word) {

@@ -57,7 +57,7 @@ function check_literal(text) {
         literals++
         if (text !~ /^\/?(sys|proc)\/[^ \t]*$/)
                 return
-        if (file == "src/host/sysfs.c" || file == "src/host/sysfs-machine.c")
+        if (file ~ /^src\/host\/sysfs(-[a-z]+)?\.c$/)
                 paths++
         else
                 violation("the path \"" text "\" is for src/host/sysfs*.c alone")
