@@ -8,6 +8,7 @@ import os
 import pty
 import re
 import select
+import signal
 import struct
 import subprocess
 import termios
@@ -224,6 +225,11 @@ def case_offline_timeout(checks, rig):
     checks.has("and says so", result.out + result.err, "timed-out", "35: stays online: timed out", "34: not tried")
 
 
+def own_terminal():
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 class Terminal:
     """memhpctl on a terminal."""
 
@@ -233,10 +239,9 @@ class Terminal:
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
         environment = dict(rig.environment, TERM="xterm")
         environment.pop("COLUMNS", None)
-        # A session of its own, so that ^C is a signal for it.
+        # A session of its own, so that ^C is a signal for it; one that it may not have ignored, as what runs behind a shell does.
         self.process = subprocess.Popen([*through, rig.program("memhpctl"), *arguments], stdin=slave, stdout=slave, stderr=slave,
-                                        env=environment, start_new_session=True,
-                                        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0))
+                                        env=environment, start_new_session=True, preexec_fn=own_terminal)
         os.close(slave)
         self.said = ""
 
