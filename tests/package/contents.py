@@ -28,7 +28,8 @@ PLACES = (
     (r"/usr/share/man/man8/memhpd\.8\.gz", 0o644),
     (r"/usr/share/man/man1/memhpctl\.1\.gz", 0o644),
     (r"/usr/share/man/man5/(memhpd\.conf|org\.memhp1)\.5\.gz", 0o644),
-    (r"/usr/share/doc/memhpd/(README\.md|NEWS|changelog|copyright)(\.gz)?", 0o644),
+    (r"/usr/share/doc/memhpd/(README\.md|SECURITY\.md|NEWS|changelog|copyright)(\.gz)?", 0o644),
+    (r"/usr/share/doc/memhpd/docs/[a-z-]+\.(md|svg)(\.gz)?", 0o644),
 )
 # For each shell: a program that says where it looks.
 SHELLS = {

@@ -112,7 +112,7 @@ def machine():
             if line.startswith("model name"):
                 cpu = line.split(":", 1)[1].strip()
                 break
-    return {"kernel": os.uname().release, "machine": os.uname().machine, "cpu": cpu,
+    return {"kernel": os.uname().release.split("-")[0], "machine": os.uname().machine, "cpu": cpu,
             "processors": len(os.sched_getaffinity(0)), "load": os.getloadavg()[0]}
 
 
