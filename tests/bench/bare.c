@@ -37,6 +37,8 @@ int main(int argc, char **argv) {
                                 bytes += (unsigned long) size;
                 }
         }
+        closedir(dir);
+        close(root_fd);
         printf("%lu blocks, %lu bytes\n", n, bytes);
         return EXIT_SUCCESS;
 }

@@ -317,18 +317,21 @@ int main(int argc, char **argv) {
         unsigned cpus = argc > 2 ? (unsigned) strtoul(argv[2], NULL, 10) : 512;
         struct text zoneinfo = {}, buddyinfo = {};
         struct sums sums = {};
+        int r = EXIT_SUCCESS;
 
         make_zoneinfo(&zoneinfo, nodes, cpus);
         make_buddyinfo(&buddyinfo, nodes);
         if (argc > 3)
-                return write_text(argv[3], "zoneinfo", &zoneinfo) | write_text(argv[3], "buddyinfo", &buddyinfo);
-        measure("zoneinfo", &zoneinfo, true, &sums);
-        measure("buddyinfo", &buddyinfo, false, &sums);
-        printf("both: parse : read from a file in memory %.2f, parse : read through a pipe %.2f\n", sums.parse / sums.file,
-               sums.parse / sums.pipe);
-        measure_kernel("/proc/zoneinfo", true);
-        measure_kernel("/proc/buddyinfo", false);
+                r = write_text(argv[3], "zoneinfo", &zoneinfo) | write_text(argv[3], "buddyinfo", &buddyinfo);
+        else {
+                measure("zoneinfo", &zoneinfo, true, &sums);
+                measure("buddyinfo", &buddyinfo, false, &sums);
+                printf("both: parse : read from a file in memory %.2f, parse : read through a pipe %.2f\n", sums.parse / sums.file,
+                       sums.parse / sums.pipe);
+                measure_kernel("/proc/zoneinfo", true);
+                measure_kernel("/proc/buddyinfo", false);
+        }
         free(zoneinfo.data);
         free(buddyinfo.data);
-        return EXIT_SUCCESS;
+        return r;
 }
