@@ -62,7 +62,7 @@ START_TEST(test_text) {
         add_entry(&r, 16, BLOCK_ONLINE, 5)->known = false;
         add_entry(&r, 17, BLOCK_ONLINE, 5)->hands_off = true; /* it was, and is no more */
         for (uint32_t i = 20; i < 22; i++)
-                add_entry(&r, i, BLOCK_OFFLINE, 5)->rolled_back = true;
+                add_entry(&r, i, BLOCK_OFFLINE, 5)->rolled_back = true; /* block by block, too */
         add_entry(&r, 22, BLOCK_ONLINE, 5)->rolling_back = true; /* is still to be written */
         add_entry(&r, 23, BLOCK_OFFLINE, 5)->rolled_back = true; /* somebody wanted it offline anyhow */
         registry_find(&r, 23)->hands_off = true;
@@ -79,13 +79,15 @@ START_TEST(test_text) {
                                   "startup 12-13 %" PRIx64 "\n"
                                   "online 15-15 %" PRIx64 "\n"
                                   "online 17-17 %" PRIx64 "\n"
-                                  "rolled-back 20-21 %" PRIx64 "\n"
+                                  "rolled-back 20-20 %" PRIx64 "\n"
+                                  "rolled-back 21-21 %" PRIx64 "\n"
                                   "rolling-back 22-22 %" PRIx64 "\n"
                                   "hands-off 23-23 %" PRIx64 "\n"
                                   "hands-off 4294967295-4294967295 %" PRIx64 "\n" END,
                                   identity_of(0, 3, 5), identity_of(4, 5, 5), identity_of(8, 8, 5), identity_of(9, 9, 5),
                                   identity_of(10, 10, 5), identity_of(11, 11, 5), identity_of(12, 13, 5),
-                                  identity_of(15, 15, 5), identity_of(17, 17, 5), identity_of(20, 21, 5), identity_of(22, 22, 5),
+                                  identity_of(15, 15, 5), identity_of(17, 17, 5), identity_of(20, 20, 5),
+                                  identity_of(21, 21, 5), identity_of(22, 22, 5),
                                   identity_of(23, 23, 5),
                                   state_identity(STATE_IDENTITY_INIT, UINT32_MAX, 5)), 0);
         ck_assert_int_eq(state_format(&r, UINT32_MAX, &text, &size), 0);

@@ -43,7 +43,8 @@ struct entry {
         bool rolling_back : 1; /* online, and to be taken offline, as its device could not be had as a whole */
         bool settled : 1;    /* its add knows what became of it */
         bool seen : 1;       /* by the scan under way */
-        bool removable : 1;  /* as memoryN/removable said when it was met */
+        bool removable : 1;  /* as memoryN/removable said when it was met, or that of the block before it */
+        bool removable_known : 1;
         bool several_nodes : 1; /* it has more nodes than the one above */
         bool came : 1;       /* while the daemon watched, and no add has it yet */
         bool told : 1;       /* of that, by the kernel: next_usec is when */

@@ -40,9 +40,13 @@ static enum saved_kind entry_kind(const struct entry *e) {
                                 : _SAVED_MAX;
 }
 
-/* What somebody set offline is kept block by block: that a neighbour was unplugged meanwhile does not make it ours. */
+/* What somebody set offline, or was or is taken back, is kept block by block: that a neighbour was unplugged meanwhile does not
+ * make it new memory. */
 static bool same_run(const struct entry *a, const struct entry *b) {
-        return entry_kind(a) != SAVED_HANDS_OFF && a->block + 1 == b->block && entry_kind(a) == entry_kind(b) && a->add == b->add && a->device == b->device;
+        enum saved_kind kind = entry_kind(a);
+
+        return kind != SAVED_HANDS_OFF && kind != SAVED_ROLLED_BACK && kind != SAVED_ROLLING_BACK && a->block + 1 == b->block &&
+               kind == entry_kind(b) && a->add == b->add && a->device == b->device;
 }
 
 int state_format(const struct registry *r, uint32_t last_add, char **ret, size_t *ret_size) {

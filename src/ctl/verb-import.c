@@ -49,6 +49,12 @@ static enum status input_read(char *const *args, struct input *ret) {
         for (size_t i = 0; i < in.n; i++)
                 in.paths[i] = args[i];
         qsort(in.paths, in.n, sizeof(*in.paths), compare_paths);
+        for (size_t i = 1; i < in.n; i++)
+                if (strcmp(base_name(in.paths[i - 1]), base_name(in.paths[i])) == 0) {
+                        complain("%s and %s: of files with the same name udev reads one only, that of /etc first of all; give that one",
+                                 in.paths[i - 1], in.paths[i]);
+                        failed++;
+                }
         for (size_t i = 0; i < in.n; i++) {
                 int r = overlay_read_path(in.paths[i], &in.texts[i], &in.files[i].size);
 

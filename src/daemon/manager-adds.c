@@ -143,6 +143,8 @@ static void submit_offline(struct manager *m, struct entry *e) {
 
         if (apply_submit(m->apply, &job) < 0) {
                 e->rolling_back = false; /* it stays online: less than was asked for, but memory that can be used */
+                e->outcome = OUTCOME_FAILED;
+                manager_settle(m, e);
                 return;
         }
         e->stage = STAGE_APPLYING;
@@ -152,7 +154,7 @@ static void submit_offline(struct manager *m, struct entry *e) {
         }
 }
 
-/* The last block first. What is to be is kept before anything of it is done: whoever starts after us goes on with it, and takes
+/* The last block first. What is to be is kept, if it can be, before anything of it is done: whoever starts after us goes on with it, and takes
  * none of it for an administrator's doing. */
 static void submit_rollback(struct manager *m) {
         (void) keep_save(&m->keep, &m->registry, m->adds.last_number, &m->history);
@@ -177,8 +179,8 @@ static void roll_back(struct manager *m, struct add *add) {
                         continue;
                 if (e->state == BLOCK_OFFLINE) /* why it is not online was said before */
                         entry_set_rolled_back(e);
-                else if (e->state == BLOCK_ONLINE && e->outcome == OUTCOME_DONE)
-                        e->rolling_back = true;
+                else if (e->state == BLOCK_ONLINE && e->outcome == OUTCOME_DONE && e->stage != STAGE_APPLYING)
+                        e->rolling_back = true; /* one that a job is at is what somebody asked for */
         }
         submit_rollback(m);
 }

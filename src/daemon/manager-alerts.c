@@ -136,6 +136,6 @@ int manager_add_alert_timer(struct manager *m) {
         r = sd_event_add_time(m->event, &m->alert_timer, CLOCK_MONOTONIC, UINT64_MAX, 0, on_alert_timer, m);
         if (r >= 0)
                 r = sd_event_source_set_enabled(m->alert_timer, SD_EVENT_OFF);
-        /* Whatever else there is to do comes first. */
-        return r < 0 ? r : sd_event_source_set_priority(m->alert_timer, SD_EVENT_PRIORITY_IDLE);
+        /* Whatever else there is to do comes first, but not for ever: as a call on the bus, it has its turn in a flood. */
+        return r < 0 ? r : sd_event_source_set_priority(m->alert_timer, BUS_EVENT_PRIORITY);
 }

@@ -12,7 +12,7 @@ static const struct entry *entry_before(const struct manager *m, const struct en
 
 int manager_read_facts(struct manager *m, struct entry *e, const struct survey_item *item, struct block *ret) {
         const struct entry *near = entry_before(m, e);
-        bool is_new = !e->known;
+        bool inherits = near && near->removable_known, complete = true, is_new = !e->known;
         struct block b;
         int r;
 
@@ -23,9 +23,11 @@ int manager_read_facts(struct manager *m, struct entry *e, const struct survey_i
                 r = item->error;
         } else
                 r = sysfs_read_hot_block(m->fs, e->block, near ? near->node : -1,
-                                         (e->identity ? 0 : SYSFS_IDENTITY) | (is_new && !near ? SYSFS_REMOVABLE : 0), &b);
-        if (r == -EAGAIN && !manager_may_settle(m, e))
+                                         (e->identity ? 0 : SYSFS_IDENTITY) | (e->removable_known || inherits ? 0 : SYSFS_REMOVABLE), &b);
+        if (r == -EAGAIN && !manager_may_settle(m, e)) {
                 r = sysfs_read_block_state(m->fs, e->block, &b);
+                complete = false;
+        }
         if (r < 0)
                 return r;
         if (!e->known && !m->started && b.state == BLOCK_ONLINE)
@@ -56,8 +58,10 @@ int manager_read_facts(struct manager *m, struct entry *e, const struct survey_i
         e->known = true;
         if (b.identity)
                 e->identity = b.identity;
-        if (is_new)
-                e->removable = near && !item ? near->removable : b.removable;
+        if (!e->removable_known && complete) {
+                e->removable = inherits && !item ? near->removable : b.removable;
+                e->removable_known = true;
+        }
         e->several_nodes = e->node >= 0 && node_set_next(&b.nodes, (unsigned) e->node + 1) >= 0;
         e->state = b.state;
         e->zones = b.state == BLOCK_ONLINE ? b.zones : 0;

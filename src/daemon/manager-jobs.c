@@ -145,7 +145,7 @@ static void entry_set_asked(struct entry *e, enum action action, enum reason rea
         e->rule = -1;
         e->outcome = (uint8_t) (outcome == OUTCOME_BUSY ? OUTCOME_FAILED : outcome); /* nobody tries again */
         e->error = (int16_t) error;
-        e->rolled_back = false;
+        e->rolled_back = e->rolling_back = false;
 }
 
 /* It was offline already, and is so from now on because somebody wants it. */

@@ -38,13 +38,16 @@ bool manager_may_get_source(struct manager *m, const struct entry *e, const stru
         return true;
 }
 
-/* Looking for the link takes a tenth of what looking at the block takes. */
+/* Looking for the link takes a tenth of what looking at the block takes. A block that is gone, and a source that could not be
+ * read, are not waited for. */
 bool manager_waits_for_source(struct manager *m, const struct entry *e) {
         char firmware_node[DEVICE_NAME_MAX];
+        uint64_t identity = 0;
 
         m->waits_for_source = m->waits_for_source && m->waiting_block == e->block && e->stage == STAGE_QUEUED &&
-                              link_may_come(m, e) && sysfs_read_firmware_node(m->fs, e->block, firmware_node) >= 0 &&
-                              !firmware_node[0];
+                              link_may_come(m, e) && !m->evidence.iomem_error &&
+                              sysfs_read_identity(m->fs, e->block, &identity) >= 0 && (!e->identity || identity == e->identity) &&
+                              sysfs_read_firmware_node(m->fs, e->block, firmware_node) >= 0 && !firmware_node[0];
         return m->waits_for_source;
 }
 

@@ -38,7 +38,7 @@ int scan_begin(struct scan *s, const struct sysfs *fs, bool first, uint64_t now)
 
         s->begun_usec = now;
         /* One that comes in the middle of it may have a block number but no node; it is looked at by itself. */
-        r = survey_list(fs, 0, &s->indices, &s->n, &s->nodes);
+        r = survey_list(fs, first ? 0 : SIZE_MAX, &s->indices, &s->n, &s->nodes);
         if (r >= 0 && first) {
                 if (!sysfs_may_have_firmware_nodes(fs))
                         flags &= ~SURVEY_FIRMWARE_NODE;

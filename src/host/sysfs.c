@@ -232,9 +232,11 @@ static bool has_link_to_node(const struct sysfs *fs, uint32_t index, int node) {
         char path[ATTRIBUTE_PATH_MAX], name[16];
         struct stat st;
 
+        if (node < 0)
+                return false;
         snprintf(name, sizeof(name), "node%d", node);
         attribute_path(path, index, name);
-        return node >= 0 && fstatat(fs->memory_fd, path, &st, AT_SYMLINK_NOFOLLOW) == 0;
+        return fstatat(fs->memory_fd, path, &st, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
 static int read_block(const struct sysfs *fs, uint32_t index, const struct node_map *nodes, int likely_node, unsigned flags,
