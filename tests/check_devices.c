@@ -345,6 +345,28 @@ START_TEST(rollback_and_reload) {
 }
 END_TEST
 
+/* It is taken back as a whole before it has another try, as one. */
+START_TEST(rollback_and_reload_in_the_midst) {
+        start(ROLLBACK);
+        fakeroot_hold_write(f, 35);
+        fakeroot_fail_writes(f, 35, EPERM, 1);
+        fakeroot_add_dimm(f, "PNP0C80:00", 32, 4, 1);
+        wait_held(4);
+        fakeroot_hold_write(f, 33);
+        fakeroot_release_write(f);
+        RUN_UNTIL(log_count(TAKEN_BACK));
+        fakeroot_wait_held(f);
+        fakeroot_write(f, "policy", OTHER_ROLLBACK);
+        ck_assert_int_eq(manager_reload(m), 0);
+        fakeroot_release_write(f);
+        RUN_UNTIL(fakeroot_is_online(f, 32) && fakeroot_is_online(f, 33) && fakeroot_is_online(f, 34) && fakeroot_is_online(f, 35));
+        settle_adds();
+        check_zone(32, 4, "Normal");
+        check_said("384 MiB), node 1: taken offline again", 1);
+        check_said(TAKEN_BACK, 1);
+}
+END_TEST
+
 /* The same for a daemon that starts again: it knows what the last one did, until the rule is another one. */
 START_TEST(rollback_and_restart) {
         partly_fail(ROLLBACK, EPERM, 1);
@@ -899,6 +921,7 @@ int main(void) {
         c = check_case_in(s, "rollback", rig_setup, rig_teardown);
         tcase_add_loop_test(c, rollback, 0, ARRAY_SIZE(failures));
         tcase_add_loop_test(c, rollback_and_reload, 0, 2);
+        tcase_add_test(c, rollback_and_reload_in_the_midst);
         tcase_add_loop_test(c, rollback_and_restart, 0, 2);
         tcase_add_loop_test(c, stopped_while_rolling_back, 0, 2);
         tcase_add_loop_test(c, rollback_goes_on, 0, 2);

@@ -21,7 +21,7 @@ static void print_specs(void) {
 
 void help_print_overview(void) {
         puts("Usage: memhpctl [OPTION ...] VERB [ARGUMENT]\n\n"
-             "Shows memory blocks and what the hot-plug policy does with them, brings them online and takes them offline.\n\n"
+             "Memory blocks: what the hot-plug policy does with them, and to do it by hand.\n\n"
              "Verbs:");
         for (size_t i = 0; i < n_verbs; i++) {
                 _cleanup_free_ char *usage = format_text("%s%s%s", verbs[i].name, *verbs[i].arguments ? " " : "", verbs[i].arguments);

@@ -148,7 +148,10 @@ static void submit_offline(struct manager *m, struct entry *e) {
                 return;
         }
         e->stage = STAGE_APPLYING;
-        if (add && e->settled) {
+        if (!add)
+                return;
+        add->rolling_back = true;
+        if (e->settled) {
                 e->settled = false;
                 add->n_pending++;
         }
@@ -266,6 +269,17 @@ static void report_partial(struct manager *m, const struct add *add, const char 
         manager_tell(m, &r);
 }
 
+void manager_leave_add(struct manager *m, const struct add *add) {
+        for (size_t i = 0; i < m->registry.n; i++) {
+                struct entry *e = &m->registry.entries[i];
+
+                if (e->add == add->number && (e->rolled_back || (add->end_usec && e->state == BLOCK_OFFLINE))) {
+                        e->rolled_back = false;
+                        e->add = 0;
+                }
+        }
+}
+
 static void close_add(struct manager *m, struct add *add) {
         const struct rule *rule = add_rule(m, add);
 
@@ -285,6 +299,10 @@ static void close_add(struct manager *m, struct add *add) {
         /* Whoever has use for more memory has none for memory that stays offline. */
         if (m->policy->on_add_completed[0] && add->n_online > 0)
                 bus_start_unit(m->bus, m->policy->on_add_completed, add->number);
+        if (add->overruled) {
+                manager_leave_add(m, add);
+                manager_request_scan(m);
+        }
 }
 
 bool manager_close_adds(struct manager *m) {

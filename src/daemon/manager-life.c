@@ -157,14 +157,9 @@ static void carry_add_over(struct manager *m, struct add *add, const struct poli
         if (add->decision.rule >= 0)
                 return;
         add->decided = false;
-        for (size_t i = 0; i < m->registry.n; i++) {
-                struct entry *e = &m->registry.entries[i];
-
-                if (e->add == add->number && (e->rolled_back || e->rolling_back || (add->end_usec && e->state == BLOCK_OFFLINE))) {
-                        e->rolled_back = false;
-                        e->add = 0; /* another try is another add, with a decision and an end of its own */
-                }
-        }
+        add->overruled = add->rolling_back && !add->end_usec;
+        if (!add->overruled)
+                manager_leave_add(m, add);
 }
 
 int manager_reload(struct manager *m) {
