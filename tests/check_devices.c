@@ -345,8 +345,8 @@ START_TEST(rollback_and_reload) {
 }
 END_TEST
 
-/* It is taken back as a whole before it has another try, as one. */
-START_TEST(rollback_and_reload_in_the_midst) {
+/* The last of four blocks fails, and of those that are taken back, from above, the write to 33 is held. */
+static void hold_rollback(void) {
         start(ROLLBACK);
         fakeroot_hold_write(f, 35);
         fakeroot_fail_writes(f, 35, EPERM, 1);
@@ -355,6 +355,11 @@ START_TEST(rollback_and_reload_in_the_midst) {
         fakeroot_hold_write(f, 33);
         fakeroot_release_write(f);
         RUN_UNTIL(log_count(TAKEN_BACK));
+}
+
+/* It is taken back as a whole before it has another try, as one. */
+START_TEST(rollback_and_reload_in_the_midst) {
+        hold_rollback();
         fakeroot_wait_held(f);
         fakeroot_write(f, "policy", OTHER_ROLLBACK);
         ck_assert_int_eq(manager_reload(m), 0);
@@ -390,14 +395,7 @@ END_TEST
 /* It is stopped in the midst of a rollback, or right after a write that nobody took note of: what it set offline itself
  * must not look like an administrator's doing afterwards. */
 START_TEST(stopped_while_rolling_back) {
-        start(ROLLBACK);
-        fakeroot_hold_write(f, 35);
-        fakeroot_fail_writes(f, 35, EPERM, 1);
-        fakeroot_add_dimm(f, "PNP0C80:00", 32, 4, 1);
-        wait_held(4);
-        fakeroot_hold_write(f, 33);
-        fakeroot_release_write(f);
-        RUN_UNTIL(log_count(TAKEN_BACK));
+        hold_rollback();
         if (_i)
                 RUN_UNTIL(registry_find(manager_registry(m), 34)->state == BLOCK_OFFLINE);
         fakeroot_wait_held(f);
@@ -420,14 +418,7 @@ END_TEST
 
 /* It is stopped while some are online still: whoever starts next takes those offline, too, and then it is as after any rollback. */
 START_TEST(rollback_goes_on) {
-        start(ROLLBACK);
-        fakeroot_hold_write(f, 35);
-        fakeroot_fail_writes(f, 35, EPERM, 1);
-        fakeroot_add_dimm(f, "PNP0C80:00", 32, 4, 1);
-        wait_held(4);
-        fakeroot_hold_write(f, 33);
-        fakeroot_release_write(f);
-        RUN_UNTIL(log_count(TAKEN_BACK));
+        hold_rollback();
         fakeroot_wait_held(f);
         rig_stop();
         check_zone(32, 2, "Movable");

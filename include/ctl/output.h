@@ -7,6 +7,7 @@
 #include <jansson.h>
 
 #include "core/block.h"
+#include "core/platform.h"
 #include "ctl/text.h"
 
 /* Look at what standard output is, before a pager takes its place. */
@@ -113,6 +114,7 @@ void json_set(json_t *object, const char *key, json_t *value);
 void json_add(json_t *array, json_t *value);
 json_t *json_nodes(const struct node_set *nodes);
 json_t *json_zones(const struct block *b);
+json_t *json_platforms(platform_mask platforms); /* their words, architectures among them */
 /* Of an object: 0, "" and false where the key is not there or is of another type. */
 int64_t json_get_integer(const json_t *object, const char *key);
 uint64_t json_get_unsigned(const json_t *object, const char *key);

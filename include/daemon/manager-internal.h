@@ -136,9 +136,9 @@ void manager_settle(struct manager *m, struct entry *e);
 /* How long the block waited, and how long the kernel took: for the trace of its add. */
 void manager_note_times(struct manager *m, struct entry *e, const struct apply_result *result);
 void manager_handle_rollback(struct manager *m, struct entry *e);
-/* Go on with what the daemon before was taking offline when it ended. Once everything was looked at. */
-/* Another try is another add, with a decision and an end of its own. */
+/* What was taken back gets another try: that is another add, with a decision and an end of its own. */
 void manager_leave_add(struct manager *m, const struct add *add);
+/* Go on with what the daemon before was taking offline when it ended. Once everything was looked at. */
 void manager_resume_rollbacks(struct manager *m);
 /* Close what is over; true: look again in a moment. */
 bool manager_close_adds(struct manager *m);

@@ -63,17 +63,14 @@ static json_t *facts_new(enum source source, int node, uint64_t address, uint64_
 }
 
 static json_t *basis_new(const struct basis *b, enum source source, int node, const char *device) {
-        json_t *object, *platforms = json_new_array(), *conditions = json_new_array();
+        json_t *object, *conditions = json_new_array();
 
-        for (enum platform p = 0; p < _PLATFORM_MAX; p++)
-                if (b->platforms & PLATFORM_BIT(p))
-                        json_add(platforms, json_text(platform_to_string(p)));
         for (enum match_key k = 0; k < _MATCH_MAX; k++)
                 if (b->conditions & MATCH_BIT(k))
                         json_add(conditions, json_text(match_key_to_string(k)));
         object = json_new_object();
         json_set(object, "facts", facts_new(source, node, b->start, b->device_size, device, b->tier));
-        json_set(object, "platforms", platforms);
+        json_set(object, "platforms", json_platforms(b->platforms));
         json_set(object, "conditions", conditions);
         return object;
 }

@@ -204,6 +204,15 @@ json_t *json_zones(const struct block *b) {
         return array;
 }
 
+json_t *json_platforms(platform_mask platforms) {
+        json_t *array = json_new_array();
+
+        for (enum platform p = 0; p < _PLATFORM_MAX; p++)
+                if (platforms & PLATFORM_BIT(p))
+                        json_add(array, json_text(platform_to_string(p)));
+        return array;
+}
+
 static void dump(const json_t *root, size_t layout) {
         /* Six digits tell a share of memory well enough, and 0.1 does not become 0.10000000000000001. */
         json_dumpf(root, stdout, JSON_ENSURE_ASCII | JSON_REAL_PRECISION(6) | JSON_ENCODE_ANY | layout);

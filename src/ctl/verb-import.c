@@ -128,21 +128,19 @@ static void print_words(const char *key, platform_mask mask) {
         printf(" ]; ");
 }
 
-static json_t *json_words(platform_mask mask) {
-        json_t *array = json_new_array();
-
-        for (enum platform p = 0; p < _PLATFORM_MAX; p++)
-                if (mask & PLATFORM_BIT(p))
-                        json_add(array, json_text(platform_to_string(p)));
-        return array;
-}
-
 /* ---- the policy, as a file ---------------------------------------------------------------------------------------- */
 
 /* A path may hold anything, but no line break may end the comment: print_safe() sees to that. */
 static void print_place(FILE *f, const struct input *in, const struct udev_origin *at) {
         print_safe(f, in->paths[at->file]);
         fprintf(f, ":%u", at->line);
+}
+
+static void print_note(FILE *f, const struct input *in, const struct udev_note *note, const char *prefix) {
+        print_place(f, in, &note->at);
+        fprintf(f, ": %s", prefix);
+        print_safe(f, note->subject);
+        fprintf(f, " %s: %s\n", udev_note_reason(note->kind), udev_note_consequence(note->kind));
 }
 
 static void print_rule(const struct input *in, const struct udev_import_rule *r, bool last) {
@@ -184,10 +182,7 @@ static void print_policy(const struct input *in, const struct udev_import *u) {
                 puts("#\n# Not translated:");
         for (size_t i = 0; i < u->n_notes; i++) {
                 fputs("#   ", stdout);
-                print_place(stdout, in, &u->notes[i].at);
-                fputs(": ", stdout);
-                print_safe(stdout, u->notes[i].subject);
-                printf(" %s: %s\n", udev_note_reason(u->notes[i].kind), udev_note_consequence(u->notes[i].kind));
+                print_note(stdout, in, &u->notes[i], "");
         }
         puts("\nversion = 1;\n\nrules = (");
         for (size_t i = 0; i < u->n_rules; i++)
@@ -196,12 +191,8 @@ static void print_policy(const struct input *in, const struct udev_import *u) {
 }
 
 static void complain_notes(const struct input *in, const struct udev_import *u) {
-        for (size_t i = 0; i < u->n_notes; i++) {
-                print_place(stderr, in, &u->notes[i].at);
-                fputs(": not translated: ", stderr);
-                print_safe(stderr, u->notes[i].subject);
-                fprintf(stderr, " %s: %s\n", udev_note_reason(u->notes[i].kind), udev_note_consequence(u->notes[i].kind));
-        }
+        for (size_t i = 0; i < u->n_notes; i++)
+                print_note(stderr, in, &u->notes[i], "not translated: ");
 }
 
 /* ---- JSON --------------------------------------------------------------------------------------------------------- */
@@ -222,8 +213,8 @@ static json_t *json_import_rule(const struct input *in, const struct udev_import
         for (size_t i = 0; i < r->n_origins; i++)
                 json_add(origins, json_place(in, &r->origins[i]));
         json_set(object, "name", json_text(name));
-        json_set(object, "platform", json_words(r->platforms));
-        json_set(object, "architecture", json_words(r->architectures));
+        json_set(object, "platform", json_platforms(r->platforms));
+        json_set(object, "architecture", json_platforms(r->architectures));
         json_set(object, "action", json_text(action_to_string(r->action)));
         json_set(object, "fallback", json_text(action_to_string(r->fallback)));
         json_set(object, "origins", origins);

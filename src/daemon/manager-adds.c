@@ -157,8 +157,8 @@ static void submit_offline(struct manager *m, struct entry *e) {
         }
 }
 
-/* The last block first. What is to be is kept, if it can be, before anything of it is done: whoever starts after us goes on with it, and takes
- * none of it for an administrator's doing. */
+/* The last block first. What is to be is kept, if it can be, before anything of it is done: whoever starts after us goes on
+ * with it, and takes none of it for an administrator's doing. */
 static void submit_rollback(struct manager *m) {
         (void) keep_save(&m->keep, &m->registry, m->adds.last_number, &m->history);
         for (size_t i = m->registry.n; i > 0; i--) {
