@@ -7,7 +7,6 @@ import time
 
 from vmlib import bus, claims
 from vmlib.guest import GuestError
-from vmlib.machine import GIB
 
 NAME = "offline-timeout"
 POLICY = claims.policy('{ name = "dimms"; match = { source = [ "dimm" ]; }; action = "online_movable"; }', reconcile='"1s"')
@@ -19,10 +18,7 @@ def play(guest, report):
     before = guest.look()
     bus.start(guest)
     guest.start_daemon(POLICY)
-    report.did(f"plug a DIMM of 1 GiB into node 1, online in Movable; a page in block {PINNED} is pinned")
-    guest.plug_dimm("d0", GIB, node=1)
-    guest.wait_until("8 blocks online", lambda view: sum(b.zone == "Movable" for b in view.of_node(1).values()) == 8)
-    pin = bus.pin(guest, 1, [PINNED])
+    pin = bus.plug_pinned(guest, report, PINNED)
     report.saw(f"page {pin.pages()[PINNED]:#x}")
     bus.wait_name(guest)
 

@@ -8,6 +8,7 @@ import os
 import re
 
 from .guest import GuestError
+from .machine import GIB
 from .report import Skipped
 
 SHIPPED = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "..", "systemd", "org.memhp1.conf")
@@ -113,6 +114,14 @@ class Holder:
 def pin(guest, node, blocks, name="pin"):
     """A page in each of these blocks that the kernel can isolate, but never move."""
     return Holder(guest, name, f"pin {node} 128 {' '.join(str(b) for b in blocks)}")
+
+
+def plug_pinned(guest, report, block):
+    """A DIMM of 1 GiB in node 1, which the policy makes movable, and a page pinned in one of its blocks."""
+    report.did(f"plug a DIMM of 1 GiB into node 1, online in Movable; a page in block {block} is pinned")
+    guest.plug_dimm("d0", GIB, node=1)
+    guest.wait_until("8 blocks online", lambda view: sum(b.zone == "Movable" for b in view.of_node(1).values()) == 8)
+    return pin(guest, 1, [block])
 
 
 def tables(guest, node, mib, name="tables"):
