@@ -72,10 +72,16 @@ def stop(guest, report, before):
 
 
 def restart(guest, report, before):
-    report.did("plug a DIMM of 2 GiB into node 2 and systemctl restart in the middle")
+    report.did("plug a DIMM of 2 GiB into node 2 and systemctl restart when its first block is online")
     pid = guest.daemon_pid
+    # Not before: until the DIMM's add is over, a memhpd that stops hands it to the kernel, which is as it should be.
+    first = max(guest.look().blocks) + 1        # hot-added memory comes at 4 GiB, one behind the other
+    guest.write_file("/tmp/restart", f"until grep -q online /sys/devices/system/memory/memory{first}/state; do :; done "
+                     f"2>/dev/null\nsystemctl restart {system.UNIT}\necho $? >/tmp/restarted\n")
+    guest.check("sh /tmp/restart </dev/null >/dev/null 2>&1 &")
     guest.plug_dimm("d3", 2 * GIB, node=2)
-    guest.check(f"systemctl restart {system.UNIT}", 60)
+    guest.wait_until("memhpd was restarted", lambda view: guest.run("test -s /tmp/restarted")[0] == 0, 60)
+    report.expect_equal("systemctl exits with", guest.check("cat /tmp/restarted").strip(), "0")
     report.expect(guest.daemon_pid != pid, "it is another process")
     guest.expect_handed_over(report)
     expect_online(guest, report, before, 2, 17)

@@ -75,10 +75,12 @@ class Machine:
         self.qemu.command("object-add", **{"qom-type": "memory-backend-ram", "id": f"mem-{name}", "size": size,
                                            "reserve": False})
 
-    def unplug(self, name, timeout=60, tries=1):
-        """Ask the guest to let the device go and wait until it did; QemuError when it refuses that many times."""
+    def unplug(self, name, timeout=60, tries=1, before=lambda: None):
+        """Ask the guest to let the device go and wait until it did; QemuError when it refuses that many times. before()
+        is called ahead of each try."""
         while True:
             tries -= 1
+            before()
             self.qemu.forget_events()
             self.qemu.command("device_del", id=name)
             event = self.qemu.wait_event(("DEVICE_DELETED", "MEM_UNPLUG_ERROR", "DEVICE_UNPLUG_GUEST_ERROR",
