@@ -272,6 +272,22 @@ START_TEST(add_goes_where_the_policy_says) {
 }
 END_TEST
 
+/* What only tells people something is read once for memory that was added together. */
+START_TEST(removable_is_that_of_the_neighbour) {
+        fakeroot_add_boot(f, 0, 4, 0);
+        start(DIMMS);
+        fakeroot_add_dimm(f, "PNP0C80:00", 32, 3, 1);
+        fakeroot_add_dimm(f, "PNP0C80:01", 40, 2, 1);
+        fakeroot_write_block(f, 32, "removable", "1\n");
+        fakeroot_write_block(f, 33, "removable", "0\n");
+        settle();
+        for (uint32_t i = 32; i < 35; i++)
+                ck_assert(entry_of(i)->removable_known && entry_of(i)->removable);
+        for (uint32_t i = 40; i < 42; i++)
+                ck_assert(entry_of(i)->removable_known && !entry_of(i)->removable);
+}
+END_TEST
+
 START_TEST(rules_by_source_and_node) {
         start(QUIET RULES(RULE("device-memory", "source = [ \"pmem\", \"cxl\", \"hmem\", \"dax\" ];", "leave_offline")
                           RULE("far", "source = \"dimm\"; node = \"2-3\";", "online_kernel")
@@ -1649,6 +1665,7 @@ int main(void) {
         tcase_add_test(c, rival_in_the_kernel);
         c = check_case_in(s, "hot-add", rig_setup, rig_teardown);
         tcase_add_loop_test(c, add_goes_where_the_policy_says, 0, ARRAY_SIZE(actions));
+        tcase_add_test(c, removable_is_that_of_the_neighbour);
         tcase_add_test(c, rules_by_source_and_node);
         tcase_add_test(c, fallback_where_the_zone_is_no_candidate);
         tcase_add_test(c, fallback_where_the_kernel_refuses);

@@ -568,6 +568,33 @@ START_TEST(in_place_of_a_retry) {
 }
 END_TEST
 
+/* A device is taken back while a job is at one of its blocks: that one stays the job's. */
+START_TEST(beside_a_rollback) {
+        struct job *j;
+
+        fakeroot_add_boot(f, 0, 4, 0);
+        start("retry = { first = \"1h\"; max = \"1h\"; attempts = 3; }; " QUIET
+              RULES("{ name = \"dimms\"; match = { source = \"dimm\"; }; action = \"online_movable\"; on_partial = \"rollback\"; }"));
+        fakeroot_fail_writes(f, 34, EBUSY, 1);
+        fakeroot_add_dimm(f, "PNP0C80:00", 32, 3, 1);
+        RUN_UNTIL(entry_of(34) && entry_of(34)->stage == STAGE_RETRY && fakeroot_is_online(f, 32) && fakeroot_is_online(f, 33) &&
+                  entry_of(33)->stage == STAGE_IDLE);
+        fakeroot_hold_write(f, 33);
+        j = take_offline("33");
+        RUN_UNTIL(fakeroot_is_held(f));
+        ck_assert_int_eq(fakeroot_set_state(f, 34, "online_kernel"), 0);
+        RUN_UNTIL(entry_of(32)->rolling_back);
+        ck_assert(!entry_of(33)->rolling_back);
+        fakeroot_release_write(f);
+        RUN_UNTIL(has_ended(j) && !fakeroot_is_online(f, 32));
+        check_job(j, JOB_DONE, 1, 0);
+        check_zone(33, 1, "");
+        check_asked(33, 1, REASON_ASKED, true);
+        ck_assert_uint_eq(fakeroot_count_writes(f, 33), 2); /* online, and offline once */
+        ck_assert(entry_of(32)->reason == REASON_ROLLED_BACK);
+}
+END_TEST
+
 START_TEST(refused) {
         const struct job_request movable = { .kind = JOB_ONLINE, .action = ACTION_ONLINE_MOVABLE };
         char error[SELECTOR_ERROR_MAX];
@@ -662,6 +689,7 @@ int main(void) {
         tcase_add_test(c, gone_while_it_is_written);
         tcase_add_test(c, after_the_policy);
         tcase_add_loop_test(c, in_place_of_a_retry, 0, 2);
+        tcase_add_test(c, beside_a_rollback);
         tcase_add_test(c, refused);
         tcase_add_test(c, in_small_steps);
         tcase_add_test(c, without_a_bus);
