@@ -17,7 +17,7 @@ import subprocess
 from . import agent
 
 PROGRAMS = ("memhpd", "memhpctl")
-TEST_PROGRAMS = ("hog", "observe", "pin")
+TEST_PROGRAMS = ("flood", "hog", "observe", "pin")
 # setpriv takes capabilities away from memhpd; busybox has one that cannot. Its nice Debian leaves out.
 TOOLS = ("ndctl", "daxctl", "setpriv", "nice", "dbus-daemon", "chmem")
 
