@@ -87,6 +87,16 @@ static void check_decision(uint32_t block, enum action action, enum reason reaso
         ck_assert_int_eq(e->reason, reason);
 }
 
+/* One after the other, but for the second, which leaves a hole in the zone until the rest is online. */
+static void check_burst(uint32_t first, uint32_t n) {
+        check_writes(n);
+        check_write(0, first, "online_movable");
+        for (uint32_t i = 2; i < n; i++)
+                check_write(i - 1, first + i, "online_movable");
+        check_write(n - 1, first + 1, "online_movable");
+        check_zone(first, n, "Movable");
+}
+
 /* ---- the start --------------------------------------------------------------------------------------------------- */
 
 #define ALL_MOVABLE QUIET RULES(LAST("all", "", "online_movable"))
@@ -526,13 +536,70 @@ START_TEST(burst_is_served_in_order) {
         start(DIMMS);
         fakeroot_add_dimm(f, "PNP0C80:00", 1000, N, 1);
         settle();
-        check_writes(N);
-        for (uint32_t i = 0; i < N; i++)
-                check_write(i, 1000 + i, "online_movable");
-        check_zone(1000, N, "Movable");
+        check_burst(1000, N);
         ck_assert_uint_eq(manager_counters(m)->onlined, N);
         ck_assert_uint_eq(manager_counters(m)->rescans, 1); /* the first look */
         ck_assert_uint_le(fakeroot_iomem_reads(f), 20);
+}
+END_TEST
+
+/* A device that is too small to gain by it, and one that is not. */
+START_TEST(burst_leaves_a_gap) {
+        const uint32_t n = (uint32_t) _i;
+        char line[64];
+
+        fakeroot_add_boot(f, 0, 8, 0);
+        start(DIMMS);
+        fakeroot_add_dimm(f, "PNP0C80:00", 32, n, 1);
+        settle();
+        if (n >= 18)
+                check_burst(32, n);
+        else
+                for (uint32_t i = 0; i < n; i++)
+                        check_write(i, 32 + i, "online_movable");
+        snprintf(line, sizeof(line), "dimm PNP0C80:00: %u blocks 32-%u ", n, 31 + n);
+        ck_assert_uint_eq(log_count(line), 1);
+        fakeroot_add_dimm(f, "PNP0C80:01", 132, n, 1); /* each device for itself */
+        fakeroot_add_dimm(f, "PNP0C80:02", 232, n, 2);
+        settle();
+        check_writes(3 * n);
+        check_zone(132, n, "Movable");
+        check_zone(232, n, "Movable");
+        if (n >= 18)
+                ck_assert(fakeroot_get_write(f, n + 1).block == 134 && fakeroot_get_write(f, 3 * n - 1).block == 233);
+}
+END_TEST
+
+/* What was put off is unplugged, or set online by somebody else, before it has its turn. */
+START_TEST(gap_is_filled_by_others) {
+        fakeroot_add_boot(f, 0, 8, 0);
+        start(DIMMS);
+        fakeroot_hold_write(f, 40);
+        fakeroot_add_dimm(f, "PNP0C80:00", 32, 20, 1);
+        RUN_UNTIL(fakeroot_is_held(f));
+        ck_assert(m->has_gaps && entry_of(33)->is_gap);
+        if (_i == 0)
+                fakeroot_remove(f, 33, 1);
+        else
+                ck_assert_int_eq(fakeroot_set_state(f, 33, "online_movable"), 0);
+        fakeroot_release_write(f);
+        settle();
+        ck_assert_uint_eq(fakeroot_count_writes(f, 33), 0);
+        check_zone(34, 18, "Movable");
+        if (_i)
+                check_outcome(33, OUTCOME_ALREADY);
+        check_writes(19);
+}
+END_TEST
+
+/* A block that goes wrong for a while does not keep the other from its turn. */
+START_TEST(gap_beside_a_retry) {
+        fakeroot_add_boot(f, 0, 8, 0);
+        start("retry = { first = \"1h\"; max = \"1h\"; attempts = 3; }; " DIMMS);
+        fakeroot_fail_writes(f, 40, EBUSY, 1);
+        fakeroot_add_dimm(f, "PNP0C80:00", 32, 20, 1);
+        RUN_UNTIL(fakeroot_is_online(f, 33));
+        ck_assert(entry_of(40)->stage == STAGE_RETRY);
 }
 END_TEST
 
@@ -1640,9 +1707,7 @@ START_TEST(coldplug_of_a_large_machine) {
         fakeroot_add_dimm(f, "PNP0C80:00", BOOT, N - BOOT, 1);
         start(DIMMS);
         ck_assert_uint_eq(manager_registry(m)->n, N);
-        check_writes(N - BOOT);
-        for (uint32_t i = 0; i < N - BOOT; i++)
-                check_write(i, BOOT + i, "online_movable");
+        check_burst(BOOT, N - BOOT);
         ck_assert_uint_eq(manager_counters(m)->onlined, N - BOOT);
         ck_assert_uint_eq(log_count("131072 blocks of 128 MiB: "), 1);
         check_no_line("lost race");
@@ -1681,6 +1746,9 @@ int main(void) {
         tcase_add_test(c, add_that_comes_twice);
         tcase_add_test(c, change_of_a_block_nobody_told_of);
         tcase_add_test(c, burst_is_served_in_order);
+        tcase_add_loop_test(c, burst_leaves_a_gap, 16, 20);
+        tcase_add_loop_test(c, gap_is_filled_by_others, 0, 2);
+        tcase_add_test(c, gap_beside_a_retry);
         tcase_add_test(c, overflow_finds_everything);
         tcase_add_test(c, overflows_are_answered_together);
         tcase_add_test(c, overflow_forgets_what_is_gone);

@@ -443,6 +443,24 @@ START_TEST(hot_add_while_the_kernel_hangs) {
 }
 END_TEST
 
+/* The whole of what comes goes first, with the block of it that is last. */
+START_TEST(large_hot_add_while_the_kernel_hangs) {
+        struct job *j;
+
+        one_dimm(MOVABLE);
+        fakeroot_hold_write(f, 35);
+        j = take_offline("35");
+        RUN_UNTIL(fakeroot_is_held(f));
+        fakeroot_hold_write(f, 35); /* its next turn, too */
+        fakeroot_add_dimm(f, "PNP0C80:01", 40, 20, 1);
+        RUN_UNTIL(fakeroot_is_online(f, 41));
+        check_zone(40, 20, "Movable");
+        fakeroot_release_write(f);
+        RUN_UNTIL(has_ended(j));
+        check_job(j, JOB_DONE, 1, 0);
+}
+END_TEST
+
 /* Who is in the way may be stopped for good meanwhile. */
 START_TEST(cancel_of_what_is_in_the_way) {
         struct job *j;
@@ -683,6 +701,7 @@ int main(void) {
         c = check_case_in(s, "others", rig_setup, rig_teardown);
         tcase_add_test(c, hot_add_between_two_blocks);
         tcase_add_test(c, hot_add_while_the_kernel_hangs);
+        tcase_add_test(c, large_hot_add_while_the_kernel_hangs);
         tcase_add_test(c, cancel_of_what_is_in_the_way);
         tcase_add_loop_test(c, unplugged_and_replaced, 0, 2);
         tcase_add_test(c, all_of_it_is_unplugged);

@@ -25,6 +25,7 @@ struct add {
         int basis_rule;                 /* … and the rule that made it; -1: none matched */
         uint64_t decided_size;          /* what the decision is about, bytes: the device, seen yet or not */
         bool rolling_back;
+        bool has_gap; /* one of its blocks was put off until the others are online */
         bool overruled; /* the policy changed meanwhile: once it is taken back, it gets another try */
 };
 

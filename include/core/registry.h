@@ -49,6 +49,7 @@ struct entry {
         bool came : 1;       /* while the daemon watched, and no add has it yet */
         bool told : 1;       /* of that, by the kernel: next_usec is when */
         bool timed : 1;
+        bool is_gap : 1;     /* put off until the others of its add are online */
 };
 
 struct registry {

@@ -85,6 +85,8 @@ struct manager {
         uint64_t last_add_usec, tally_since_usec;
         uint32_t waiting_block; /* that lacks nothing but a link to what it came from; only valid if: */
         bool waits_for_source;
+        bool has_gaps;   /* blocks are put off … */
+        bool gap_is_due; /* … and one is all that is left of its add */
         uint64_t busy_since_usec; /* events and work go first since then; 0: all others had their turn */
         sd_event_source *uevent_source, *apply_source, *work_source, *round_source;
         sd_event_source *retry_timer, *report_timer, *reconcile_timer, *state_timer, *patience_timer, *hold_timer, *hold_watch;
@@ -100,6 +102,10 @@ int manager_read_facts(struct manager *m, struct entry *e, const struct survey_i
  * -EAGAIN: the kernel is not done with it; look again in a moment. The entry may be gone afterwards. */
 int manager_process(struct manager *m, struct entry *e, const struct survey_item *item);
 void manager_enqueue(struct manager *m, struct entry *e);
+/* True: the block, whose turn it is, is put off until the others of its add are online (manager-gap.c). */
+bool manager_leaves_gap(struct manager *m, struct entry *e);
+/* Those that were put off, once it is their turn: also when there is nothing else to do. */
+void manager_fill_gaps(struct manager *m);
 /* May what a block lacks still come? Its node, or anything; a hint of where it came from. */
 bool manager_may_settle(const struct manager *m, const struct entry *e);
 bool manager_may_get_source(struct manager *m, const struct entry *e, const struct block *b);

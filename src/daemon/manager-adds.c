@@ -115,6 +115,10 @@ void manager_settle(struct manager *m, struct entry *e) {
         add_settle(add, entry_fate(e), manager_now_usec(m));
         if (add->n_pending == 0)
                 manager_wake_report(m);
+        if (add->n_pending == 1 && add->has_gap && m->has_gaps) {
+                m->gap_is_due = true;
+                manager_wake(m);
+        }
 }
 
 void manager_note_times(struct manager *m, struct entry *e, const struct apply_result *result) {

@@ -153,6 +153,7 @@ static uint64_t manager_work(struct manager *m) {
         }
         if (apply_pending(m->apply) >= MANAGER_PENDING_MAX)
                 return UINT64_MAX; /* on_apply() goes on */
+        manager_fill_gaps(m);
         if (m->todo.n)
                 return 0;
         if (m->scan.active || scan_is_due(&m->scan, now, &when)) {
@@ -282,7 +283,7 @@ static int on_apply(sd_event_source *source, int fd, uint32_t revents, void *use
         (void) source, (void) fd, (void) revents;
         for (int i = 0; i < EVENT_BUDGET && apply_take(m->apply, &result); i++)
                 manager_handle_result(m, &result);
-        if (m->todo.n || m->scan.active)
+        if (m->todo.n || m->scan.active || m->has_gaps)
                 manager_wake(m);
         return 0;
 }

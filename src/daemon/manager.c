@@ -219,6 +219,8 @@ int manager_process(struct manager *m, struct entry *e, const struct survey_item
                 manager_meet_online(m, e, &block);
                 return 0;
         }
+        if (!item && manager_leaves_gap(m, e))
+                return 0;
         manager_decide(m, e, &block, &decision);
         entry_set_decision(e, &decision);
         if (decision.action != ACTION_LEAVE_OFFLINE)
