@@ -95,13 +95,6 @@ static inline unsigned check_line_at(const char *text, size_t cut) {
         return newlines + 1;
 }
 
-/* A test that damages a text at every byte takes one of so many where each instruction is emulated (tests/cross.sh): what it costs
- * grows with the square of the text's size, and what the machine could change does not depend on the byte. A prime, so that
- * all columns have their turn. */
-static inline size_t check_stride(void) {
-        return getenv("MEMHP_EMULATED") ? 31 : 1;
-}
-
 /* xorshift64*: the same numbers in every run and on every machine, so that a failure can be seen again. */
 struct prng {
         uint64_t state;

@@ -501,8 +501,7 @@ START_TEST(test_every_truncation) {
                 struct zoneinfo z;
 
                 if (cut == 0 || text[cut - 1] != '\n' || !starts_zone(text + cut, text + size)) {
-                        if (cut % check_stride() == 0)
-                                ck_assert_uint_eq(check_refused(text, cut), check_line_at(text, cut));
+                        ck_assert_uint_eq(check_refused(text, cut), check_line_at(text, cut));
                         continue;
                 }
                 parse_text(text, cut, &z);
@@ -531,8 +530,6 @@ START_TEST(test_every_truncation_of_eras) {
                 unsigned line = 0;
                 int r;
 
-                if (!line_end && cut % check_stride() != 0)
-                        continue;
                 if (line_end && starts_zone(m.text + cut, m.end)) {
                         parse_text(m.text, cut, &z);
                         check_model(&z, &m, ++zones);
@@ -586,7 +583,7 @@ START_TEST(test_every_corruption) {
         char *text = check_read_data(captures[_i], &size);
         unsigned refused = 0, accepted = 0;
 
-        for (size_t at = 0; at < size; at += check_stride()) {
+        for (size_t at = 0; at < size; at++) {
                 unsigned damaged = check_line_at(text, at + 1);
 
                 for (size_t b = 0; b < sizeof(bytes); b++) {
@@ -610,8 +607,8 @@ START_TEST(test_every_corruption) {
                         accepted++;
                 }
         }
-        ck_assert_uint_gt(refused, size / check_stride());
-        ck_assert_uint_gt(accepted, size / check_stride());
+        ck_assert_uint_gt(refused, size);
+        ck_assert_uint_gt(accepted, size);
         free(text);
 }
 END_TEST
@@ -637,11 +634,10 @@ START_TEST(test_every_digit) {
                         continue;
                 if (strncmp(line, "  vm stats", 10) == 0)
                         continue;
-                if (digits++ % check_stride() != 0)
-                        continue;
                 text[at] = 'o';
                 ck_assert_uint_eq(check_refused(text, size), check_line_at(text, at + 1));
                 text[at] = kept;
+                digits++;
         }
         ck_assert_uint_gt(digits, 400);
         free(text);
