@@ -10,6 +10,7 @@ from vmlib import admin, claims, flood
 
 NAME = "flood-of-events"
 FULL_ONLY = True        # it measures
+LIMIT = 600
 ROUNDS = 7
 EVENTS = 16384          # at least so many in all
 POLICY = claims.policy('{ name = "all"; match = { }; action = "online_movable"; }')

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Somebody without privileges calls memhpd 1 000 times a second: new memory comes online meanwhile, and all calls are answered.
+"""Somebody without privileges calls memhpd 1 000 times a second: new memory is online within twice the time that it takes otherwise.
 
-How long it takes is told beside how long it takes while the same calls go to the bus itself, which never disturb memhpd: an
-emulated processor is slow, and what so many messages take of it delays the kernel's part of the hot-add as well.
+Beside it is told how long it takes while so many calls go to the bus itself, which never disturb memhpd: an emulated processor is slow,
+and what so many messages take of it delays the kernel's part of the hot-add as well.
 """
 
 import re
@@ -11,6 +11,7 @@ from vmlib import bus, claims, flood
 
 NAME = "flood-of-calls"
 FULL_ONLY = True        # it measures
+LIMIT = 600
 ROUNDS = 7
 POLICY = claims.policy('{ name = "all"; match = { }; action = "online_movable"; }')
 NOBODY = "/usr/bin/setpriv --reuid=65534 --regid=65534 --clear-groups"
@@ -30,8 +31,9 @@ def play(guest, report):
     took, said = flood.compare(guest, report, ROUNDS, bus=f"{NOBODY} flood bus 1000", calls=f"{NOBODY} flood calls 1000")
     counts = [[int(n) for n in re.findall(r"\d+", line.splitlines()[-1])] for line in said["calls"]]
     report.expect(all(served > 0 and failed == 0 for _, served, _, failed in counts), "each call was served, or refused as one too many")
-    report.saw(f"from the event to being online: {took['idle']:.1f} ms; {took['bus']:.1f} ms while the bus is called, "
-               f"{took['calls']:.1f} ms while memhpd is")
+    report.saw(f"{took['bus']:.1f} ms while the bus is called")
+    report.expect(took["calls"] <= 2 * took["idle"],
+                  f"from the event to being online: {took['idle']:.1f} ms, and {took['calls']:.1f} ms while memhpd is called")
     after = guest.look()
     claims.expect_blocks(report, after.new_since(before), 3 * ROUNDS, "online", "Movable")
     claims.expect_same_boot_memory(report, before, after)
