@@ -14,6 +14,7 @@
 #define _printf_(fmt, args) __attribute__((format(printf, fmt, args)))
 #define _const_ __attribute__((const))
 #define _pure_ __attribute__((pure))
+#define _noinline_ __attribute__((noinline))
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 

@@ -115,7 +115,8 @@ void memory_reserve(size_t bytes) {
         (void) mlock(heap_start, (size_t) ((char *) sbrk(0) - heap_start));
 }
 
-void memory_touch_stack(void) {
+/* Inlined, it would be part of its caller's frame, and what the caller calls would have another part of the stack. */
+_noinline_ void memory_touch_stack(void) {
         volatile char stack[MEMORY_STACK_TOUCHED];
 
         for (size_t i = 0; i < sizeof(stack); i += TOUCH_STEP)
