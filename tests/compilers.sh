@@ -43,7 +43,16 @@ build_and_test() { # NAME COMPILER CFLAGS LDFLAGS
         clang-lto) ar=llvm-ar ranlib=llvm-ranlib ;;
         esac
         "$top/configure" --prefix=/usr --sysconfdir=/etc --enable-werror CC="$2" AR="$ar" RANLIB="$ranlib" CFLAGS="$3" LDFLAGS="$4" &&
-                make -j2 all && make -j2 unit-tests
+                make -j2 all && { [[ $1 != *-lto ]] || is_whole; } && make -j2 unit-tests
+}
+
+# A program that was optimised at link time is of one piece: its symbols name no file of the source any more.
+is_whole() {
+        local program files
+        for program in memhpd memhpctl; do
+                files=$(readelf -sW "$program" | sed -n 's/.* FILE .* //p') && grep -qx 'crtstuff\.c' <<<"$files" &&
+                        ! grep -vx 'crtstuff\.c' <<<"$files" | grep '\.c$' || { echo "error: $program is not optimised at link time"; return 1; }
+        done
 }
 
 one() { # NAME COMPILER CFLAGS LDFLAGS
