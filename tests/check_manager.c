@@ -577,7 +577,7 @@ START_TEST(gap_is_filled_by_others) {
         fakeroot_hold_write(f, 40);
         fakeroot_add_dimm(f, "PNP0C80:00", 32, 20, 1);
         RUN_UNTIL(fakeroot_is_held(f));
-        ck_assert(m->has_gaps && entry_of(33)->is_gap);
+        ck_assert(m->has_gaps && entry_of(33)->stage == STAGE_PUT_OFF);
         if (_i == 0)
                 fakeroot_remove(f, 33, 1);
         else
@@ -589,6 +589,43 @@ START_TEST(gap_is_filled_by_others) {
         if (_i)
                 check_outcome(33, OUTCOME_ALREADY);
         check_writes(19);
+}
+END_TEST
+
+static bool adds_are_over(void) {
+        for (size_t i = 0; i < m->adds.n; i++)
+                if (!m->adds.ring[i].end_usec)
+                        return false;
+        return true;
+}
+
+/* The same at the start, with memory that nobody saw come; and where the device is decided as a whole by what there is room for, which
+ * is no longer so when most of it is online. */
+START_TEST(gap_is_judged_as_decided) {
+        fakeroot_add_boot(f, 0, 10, 0);
+        fakeroot_keep_statistics(f, &(struct fakeroot_statistics) {});
+        fakeroot_write(f, "policy", QUIET RULES("{ name = \"all\"; match = { source = \"dimm\"; }; action = \"balance\"; numa_aware = false; "
+                                                "on_partial = \"rollback\"; }"));
+        fakeroot_hold_write(f, 40);
+        if (_i == 0)
+                fakeroot_add_dimm(f, "PNP0C80:00", 32, 20, 1);
+        fakeroot_drop_events(f);
+        start_without_running();
+        RUN_UNTIL(m->started);
+        if (_i == 1) {
+                settle();
+                fakeroot_add_dimm(f, "PNP0C80:00", 32, 20, 1);
+        }
+        RUN_UNTIL(fakeroot_is_held(f));
+        ck_assert(m->has_gaps && entry_of(33)->stage == STAGE_PUT_OFF);
+        ck_assert_int_eq(fakeroot_set_state(f, 33, "online_movable"), 0);
+        RUN_UNTIL(entry_of(33)->stage == STAGE_IDLE);
+        fakeroot_release_write(f);
+        settle();
+        RUN_UNTIL(adds_are_over());
+        check_zone(32, 20, "Movable");
+        check_no_line("lost race");
+        check_no_line("of 20 blocks");
 }
 END_TEST
 
@@ -1748,6 +1785,7 @@ int main(void) {
         tcase_add_test(c, burst_is_served_in_order);
         tcase_add_loop_test(c, burst_leaves_a_gap, 16, 20);
         tcase_add_loop_test(c, gap_is_filled_by_others, 0, 2);
+        tcase_add_loop_test(c, gap_is_judged_as_decided, 0, 2);
         tcase_add_test(c, gap_beside_a_retry);
         tcase_add_test(c, overflow_finds_everything);
         tcase_add_test(c, overflows_are_answered_together);

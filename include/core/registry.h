@@ -11,12 +11,13 @@ enum stage {
         STAGE_IDLE,     /* nothing to do */
         STAGE_QUEUED,   /* waits to be looked at */
         STAGE_APPLYING, /* at the writer */
+        STAGE_PUT_OFF,  /* decided, and to be brought online after the others of its add */
         STAGE_RETRY,    /* waits until next_usec */
         _STAGE_MAX,
 };
 
 struct entry {
-        uint64_t next_usec;  /* STAGE_RETRY: when · STAGE_QUEUED, STAGE_APPLYING: since when it waits */
+        uint64_t next_usec;  /* STAGE_RETRY: when · otherwise: since when it waits */
         uint64_t identity;   /* of the block device, 0: unknown */
         uint32_t add;        /* the number of the hot-add it came with, 0: none */
         uint32_t block;
@@ -49,7 +50,6 @@ struct entry {
         bool came : 1;       /* while the daemon watched, and no add has it yet */
         bool told : 1;       /* of that, by the kernel: next_usec is when */
         bool timed : 1;
-        bool is_gap : 1;     /* put off until the others of its add are online */
 };
 
 struct registry {

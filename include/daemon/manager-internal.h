@@ -102,7 +102,7 @@ int manager_read_facts(struct manager *m, struct entry *e, const struct survey_i
  * -EAGAIN: the kernel is not done with it; look again in a moment. The entry may be gone afterwards. */
 int manager_process(struct manager *m, struct entry *e, const struct survey_item *item);
 void manager_enqueue(struct manager *m, struct entry *e);
-/* True: the block, whose turn it is, is put off until the others of its add are online (manager-gap.c). */
+/* True: the block, whose turn it is, is decided and put off until the others of its add are online (manager-gap.c). */
 bool manager_leaves_gap(struct manager *m, struct entry *e);
 /* Those that were put off, once it is their turn: also when there is nothing else to do. */
 void manager_fill_gaps(struct manager *m);

@@ -82,6 +82,7 @@ int sysfs_read_identity(const struct sysfs *fs, uint32_t index, uint64_t *ret);
 /* The newest kernels bring a dax device's memory online as a whole: /sys/bus/dax/devices/daxX.Y/state. -ENOENT: this one
  * does not, or it is no dax device. */
 int sysfs_write_dax_state(const struct sysfs *fs, const char *device, const char *word);
+bool sysfs_has_dax_state(const struct sysfs *fs, const char *device);
 
 /* Have the kernel send a uevent about the block ("change"). */
 int sysfs_request_uevent(const struct sysfs *fs, uint32_t index);

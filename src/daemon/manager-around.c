@@ -9,7 +9,7 @@
 #include "host/surroundings.h"
 
 static bool is_on_its_way(const struct entry *e) {
-        return (e->stage == STAGE_APPLYING || e->stage == STAGE_RETRY) && e->state != BLOCK_ONLINE;
+        return (e->stage == STAGE_APPLYING || e->stage == STAGE_PUT_OFF || e->stage == STAGE_RETRY) && e->state != BLOCK_ONLINE;
 }
 
 /* Zoneinfo knows neither which kernel memory was hot-added, nor what was decided and is not yet done. */

@@ -9,15 +9,27 @@
 
 #define GAP_BLOCKS UINT64_C(16) /* with fewer behind it, there is nothing to be gained */
 
+static bool comes_as_a_whole(const struct manager *m, const struct entry *e) {
+        return (SOURCE_BIT(e->source) & SOURCES_DAX) && sysfs_has_dax_state(m->fs, registry_device_name(&m->registry, e->device));
+}
+
 /* The first of all is not left out: it may be all that there is. */
 bool manager_leaves_gap(struct manager *m, struct entry *e) {
         struct add *add = adds_find(&m->adds, e->add);
         const uint32_t *last = queue_nth(&m->todo, GAP_BLOCKS);
 
-        if (!add || add->has_gap || add->n_blocks < 2 || e->decided || !last || *last != e->block + GAP_BLOCKS)
+        if (!add || add->has_gap || add->n_blocks < 2 || !last || *last != e->block + GAP_BLOCKS || comes_as_a_whole(m, e))
                 return false;
-        add->has_gap = m->has_gaps = e->is_gap = true;
+        e->stage = STAGE_PUT_OFF;
+        add->has_gap = m->has_gaps = true;
         return true;
+}
+
+static void fill_gap(struct manager *m, struct entry *e) {
+        uint64_t since = e->next_usec;
+
+        manager_enqueue(m, e);
+        e->next_usec = since; /* it has waited all the time */
 }
 
 void manager_fill_gaps(struct manager *m) {
@@ -30,15 +42,12 @@ void manager_fill_gaps(struct manager *m) {
                 struct entry *e = &m->registry.entries[i];
                 const struct add *add;
 
-                if (!e->is_gap)
+                if (e->stage != STAGE_PUT_OFF)
                         continue;
                 add = adds_find(&m->adds, e->add);
-                if (!idle && add && add->n_pending > 1) {
+                if (!idle && add && add->n_pending > 1)
                         m->has_gaps = true;
-                        continue;
-                }
-                e->is_gap = false;
-                if (e->stage == STAGE_IDLE && !e->decided)
-                        manager_enqueue(m, e);
+                else
+                        fill_gap(m, e);
         }
 }

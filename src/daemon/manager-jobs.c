@@ -201,7 +201,7 @@ static bool run_job(struct manager *m, struct job *j) {
         struct job_item *item = job_next(j, manager_now_usec(m));
         const struct entry *e = item ? registry_find(&m->registry, item->block) : NULL;
 
-        if (e && (e->stage == STAGE_QUEUED || e->stage == STAGE_APPLYING)) {
+        if (e && (e->stage == STAGE_QUEUED || e->stage == STAGE_APPLYING || e->stage == STAGE_PUT_OFF)) {
                 job_postpone(j);
                 return false;
         }

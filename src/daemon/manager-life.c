@@ -243,8 +243,8 @@ bool manager_is_started(const struct manager *m) {
 }
 
 bool manager_is_idle(const struct manager *m) {
-        return m->started && jobs_count_running(&m->jobs) == 0 && m->todo.n == 0 && !m->has_gaps && !m->scan.active && !m->scan.requested && m->tally.n == 0 &&
-               apply_pending(m->apply) == 0;
+        return m->started && jobs_count_running(&m->jobs) == 0 && m->todo.n == 0 && !m->has_gaps && !m->scan.active &&
+               !m->scan.requested && m->tally.n == 0 && apply_pending(m->apply) == 0;
 }
 
 const struct registry *manager_registry(const struct manager *m) {

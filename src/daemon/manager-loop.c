@@ -283,8 +283,7 @@ static int on_apply(sd_event_source *source, int fd, uint32_t revents, void *use
         (void) source, (void) fd, (void) revents;
         for (int i = 0; i < EVENT_BUDGET && apply_take(m->apply, &result); i++)
                 manager_handle_result(m, &result);
-        if (m->todo.n || m->scan.active || m->has_gaps)
-                manager_wake(m);
+        manager_wake(m);
         return 0;
 }
 

@@ -101,6 +101,7 @@ void manager_note_gone(struct manager *m, struct entry *e) {
                 apply_cancel(m->apply, e->block);
         manager_forget_job_block(m, e->block);
         manager_note_disturbance(m);
+        manager_wake(m); /* whoever waits for others may have waited for this one */
         if (was_known)
                 manager_note_change(m, e, true);
         entry_set_decision(e, &(struct decision) { ACTION_LEAVE_OFFLINE, REASON_NO_RULE, -1 });
@@ -219,10 +220,10 @@ int manager_process(struct manager *m, struct entry *e, const struct survey_item
                 manager_meet_online(m, e, &block);
                 return 0;
         }
-        if (!item && manager_leaves_gap(m, e))
-                return 0;
         manager_decide(m, e, &block, &decision);
         entry_set_decision(e, &decision);
+        if (!decided && decision.action != ACTION_LEAVE_OFFLINE && manager_leaves_gap(m, e))
+                return 0;
         if (decision.action != ACTION_LEAVE_OFFLINE)
                 entry_submit(m, e);
         else if (decided && before.action == decision.action && before.reason == decision.reason &&

@@ -355,6 +355,13 @@ int sysfs_write_dax_state(const struct sysfs *fs, const char *device, const char
         return sysfs_attribute_write(fs->root_fd, path, word);
 }
 
+bool sysfs_has_dax_state(const struct sysfs *fs, const char *device) {
+        char path[DEVICE_NAME_MAX + 64];
+
+        snprintf(path, sizeof(path), "sys/bus/dax/devices/%s/state", device);
+        return faccessat(fs->root_fd, path, F_OK, 0) == 0;
+}
+
 int sysfs_request_uevent(const struct sysfs *fs, uint32_t index) {
         char path[ATTRIBUTE_PATH_MAX];
 
