@@ -3,12 +3,14 @@
 # Other machines: tests/cross.sh [ARCHITECTURE...] (arm64 ppc64el s390x). With Debian's cross compilers, against a tree of that
 # architecture's own packages, which are taken from the archive and unpacked below build-cross (this machine's packages
 # stay as they are: no foreign architecture is added). The unit tests, and those with a fake root, then run under qemu-user.
-# s390x is big endian. What cannot be had is skipped, and said. Closes with "N passed, N failed, N skipped".
+# s390x is big endian: there memhpd and memhpctl are also put on a bus. What cannot be had is skipped, and said. Closes with
+# "N passed, N failed, N skipped".
 set -u
 cd "$(dirname "$0")/.." || exit 1
 top=$PWD work=$PWD/build-cross
 
-packages="libc6-dev libudev-dev libsystemd-dev libconfig-dev libsmartcols-dev libjansson-dev libcap-ng-dev check"
+# libc-bin: C.UTF-8, which is of a machine's byte order
+packages="libc6-dev libc-bin libudev-dev libsystemd-dev libconfig-dev libsmartcols-dev libjansson-dev libcap-ng-dev check"
 passed=0 failed=0 skipped=0
 
 skip() {
@@ -66,6 +68,35 @@ build_and_test() {
         make -j2 all && make -j2 unit-tests LOG_COMPILER="$3" AM_LOG_FLAGS="-L $sysroot"
 }
 
+# memhpd and memhpctl on a bus of this machine, which has the other byte order, as have those who call. The floods and the
+# calls at random are left out: they measure what memhpd takes, and that would be what the emulator takes.
+test_bus() { # ARCHITECTURE QEMU
+        local emulated=$work/$1/emulated qemu program cases
+        qemu=$(command -v "$2") # some tests leave no PATH
+        mkdir -p "$emulated/tests" || return 1
+        for program in memhpd memhpctl tests/memhpd-fake tests/polkit-probe tests/systemd-stub; do
+                printf '#!/bin/sh\nexec %s -L "%s" "%s" "$@"\n' "$qemu" "$work/sysroot-$1" "$work/$1/$program" \
+                        >"$emulated/$program" && chmod +x "$emulated/$program" || return 1
+        done
+        mapfile -t cases < <(sed -n 's/^def case_\([a-z0-9_]*\)(.*/\1/p' tests/bus/lib/cases_*.py | grep -v -e '^fuzz' -e '^flood_')
+        python3 -B tests/bus/run "$emulated" "${cases[@]}"
+}
+
+bus() { # ARCHITECTURE QEMU
+        local log=$work/$1-bus.log start=$SECONDS n
+        if test_bus "$@" >"$log" 2>&1 </dev/null; then
+                n=$(sed -n 's/^\([0-9]*\) passed, .*/\1/p' "$log" | tail -n 1)
+                printf 'ok     %s: on a bus, %s checks, %d s\n' "$1" "$n" $((SECONDS - start))
+                passed=$((passed + 1))
+                sed -n "s/^ok [0-9]* - \(.*\) # SKIP/skip   $1: \1:/p" "$log"
+                skipped=$((skipped + $(grep -c '^ok .* # SKIP' "$log")))
+        else
+                printf 'FAILED %s: on a bus; see %s\n' "$1" "$log"
+                grep -A 10 '^not ok' "$log" | head -n 60 | sed 's/^/       | /'
+                failed=$((failed + 1))
+        fi
+}
+
 one() { # ARCHITECTURE
         local triplet qemu log=$work/$1.log start=$SECONDS n
         case $1 in
@@ -83,6 +114,7 @@ one() { # ARCHITECTURE
                 passed=$((passed + ${n:-0}))
                 grep '^SKIP:' "$log" | sed "s/^SKIP:/skip   $1:/"
                 skipped=$((skipped + $(sed -n 's/^# SKIP: *//p' "$log" | tail -n 1)))
+                [ "$1" != s390x ] || bus "$1" "$qemu"
         else
                 printf 'FAILED %s: see %s\n' "$1" "$log"
                 grep -E ' error: |^(FAIL|ERROR|E): |undefined reference' "$log" | head -n 30 | sed 's/^/       | /'
