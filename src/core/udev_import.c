@@ -240,9 +240,9 @@ static const struct {
         { "vm-other", "\x01", "\x01" },
 };
 
-/* As uname -m prints them. */
+/* As uname -m prints them, from PLATFORM_X86 on. */
 static const char *const machines[UDEV_ARCHITECTURES] = {
-        [PLATFORM_X86 - PLATFORM_X86] = "i686",       [PLATFORM_X86_64 - PLATFORM_X86] = "x86_64",
+        [0] = "i686",                                 [PLATFORM_X86_64 - PLATFORM_X86] = "x86_64",
         [PLATFORM_ARM - PLATFORM_X86] = "armv7l",     [PLATFORM_ARM64 - PLATFORM_X86] = "aarch64",
         [PLATFORM_PPC64 - PLATFORM_X86] = "ppc64",    [PLATFORM_PPC64_LE - PLATFORM_X86] = "ppc64le",
         [PLATFORM_S390X - PLATFORM_X86] = "s390x",    [PLATFORM_RISCV64 - PLATFORM_X86] = "riscv64",
