@@ -113,6 +113,8 @@ static void tick(void) {
 static void begin(void) {
         const struct manager_options options = { .root = fakeroot_path(f), .config = config };
 
+        flood.how = QUIET_SOCKET; /* also where one test after the other runs in one process */
+        flood.calls = 0;
         flood.fd = eventfd(1, EFD_CLOEXEC | EFD_NONBLOCK);
         words_fd = eventfd(1, EFD_CLOEXEC | EFD_NONBLOCK);
         ck_assert(flood.fd >= 0 && words_fd >= 0);
@@ -147,6 +149,14 @@ static void start_flood(int how, enum uevent_type type, uint32_t first, uint32_t
         flood.how = how;
 }
 
+static uint32_t n_movable(uint32_t first, uint32_t n) {
+        uint32_t found = 0;
+
+        for (uint32_t i = first; i < first + n; i++)
+                found += strcmp(fakeroot_zone(f, i), "Movable") == 0;
+        return found;
+}
+
 /* A hot-add meanwhile, and all others, too. */
 static void check_all_go_on(void) {
         fakeroot_add_dimm(f, "PNP0C80:01", 32, 4, 1);
@@ -160,8 +170,7 @@ static void check_all_go_on(void) {
         RUN_UNTIL(strcmp(fakeroot_zone(f, 43), "Movable") == 0);
         RUN_UNTIL(log_count("4 blocks 40-43") == 1);
         fakeroot_add_dimm(f, "PNP0C80:03", 100, 30, 1); /* so large that one block comes after the others */
-        RUN_UNTIL(strcmp(fakeroot_zone(f, 101), "Movable") == 0 && strcmp(fakeroot_zone(f, 129), "Movable") == 0);
-        check_zone(100, 30, "Movable");
+        RUN_UNTIL(n_movable(100, 30) == 30);
 }
 
 /* ---- tests -------------------------------------------------------------------------------------------------------- */
