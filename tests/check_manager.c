@@ -592,13 +592,6 @@ START_TEST(gap_is_filled_by_others) {
 }
 END_TEST
 
-static bool adds_are_over(void) {
-        for (size_t i = 0; i < m->adds.n; i++)
-                if (!m->adds.ring[i].end_usec)
-                        return false;
-        return true;
-}
-
 /* The same at the start, with memory that nobody saw come; and where the device is decided as a whole by what there is room for, which
  * is no longer so when most of it is online. */
 START_TEST(gap_is_judged_as_decided) {
@@ -621,8 +614,7 @@ START_TEST(gap_is_judged_as_decided) {
         ck_assert_int_eq(fakeroot_set_state(f, 33, "online_movable"), 0);
         RUN_UNTIL(entry_of(33)->stage == STAGE_IDLE);
         fakeroot_release_write(f);
-        settle();
-        RUN_UNTIL(adds_are_over());
+        settle_adds();
         check_zone(32, 20, "Movable");
         check_no_line("lost race");
         check_no_line("of 20 blocks");

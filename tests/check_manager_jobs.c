@@ -559,13 +559,6 @@ START_TEST(after_the_policy) {
 }
 END_TEST
 
-static bool adds_are_over(void) {
-        for (size_t i = 0; i < m->adds.n; i++)
-                if (!m->adds.ring[i].end_usec)
-                        return false;
-        return true;
-}
-
 /* A block that the policy tries again and again is whoever's who asks. */
 START_TEST(in_place_of_a_retry) {
         struct job *j;

@@ -115,6 +115,18 @@ static inline void settle(void) {
         RUN_UNTIL(manager_is_idle(m) && !fakeroot_has_events(f));
 }
 
+/* Every hot-add has ended, and what follows from that as well. Nobody but the manager knows when that is. */
+static inline bool adds_are_over(void) {
+        for (size_t i = 0; i < m->adds.n; i++)
+                if (m->adds.ring[i].number && !m->adds.ring[i].end_usec)
+                        return false;
+        return true;
+}
+
+static inline void settle_adds(void) {
+        RUN_UNTIL(manager_is_idle(m) && !fakeroot_has_events(f) && adds_are_over());
+}
+
 /* ---- the start ---------------------------------------------------------------------------------------------------- */
 
 static inline int on_kernel_event(sd_event_source *source, int fd, uint32_t revents, void *userdata) {
